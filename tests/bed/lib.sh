@@ -1,0 +1,70 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What the scripts of the test bed share. Sourcing it enters the test bed's environment: everything it makes
+# lies in .dev of the checkout, in podman's store and in the machine's packages, nowhere else.
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+DEV=$TOP/.dev
+BED=$TOP/tests/bed
+mkdir -p "$DEV"
+
+export PATH="$DEV/venv/bin:$PATH:/usr/sbin:/sbin"
+export ANSIBLE_COLLECTIONS_PATH="$DEV/collections"
+export PYTHONPATH="$DEV/collections"
+export ANSIBLE_HOME="$DEV/ansible"
+# Molecule looks for scenarios in extensions/ by itself; ours are at the top level.
+export MOLECULE_GLOB="$TOP/molecule/*/molecule.yml"
+if [ -e "$DEV/containers.conf" ]; then
+    export CONTAINERS_CONF="$DEV/containers.conf"
+fi
+
+RELEASES=(bookworm trixie)
+NETWORK=groupware-mailserver
+BASE_IMAGE=localhost/groupware-mailserver-base
+READY_IMAGE=localhost/groupware-mailserver-ready
+
+say() {
+    printf '%s\n' "$*" >&2
+}
+
+die() {
+    say "$*"
+    exit 1
+}
+
+# Debian's name of a release, from its name or its number.
+release() {
+    case $1 in
+        12 | bookworm) echo bookworm ;;
+        13 | trixie) echo trixie ;;
+        *) die "'$1' is not a supported Debian release: expected 12 or 13" ;;
+    esac
+}
+
+# Run a command as root. HOME and the rest of the environment stay: only rights are missing.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo --preserve-env env "PATH=$PATH" "PYTHONPATH=$PYTHONPATH" "$@"
+    else
+        die "'$1' has to run as root: become root, or install sudo and allow it to $(id -un)"
+    fi
+}
+
+podman() {
+    as_root podman "$@"
+}
+
+# One hash over words and the contents of files, to recognise that nothing has changed since the last time.
+# usage: fingerprint [WORD...] -- FILE...
+fingerprint() {
+    local words=()
+    while [ "$1" != -- ]; do
+        words+=("$1")
+        shift
+    done
+    shift
+    { printf '%s\n' "${words[@]}" && cat -- "$@"; } | sha256sum | cut -c1-16
+}
