@@ -24,7 +24,7 @@ ANSIBLE = "ansible==14.5.0"
 
 def downloaded(directory: str) -> Path:
     """The wheel, without what it depends on."""
-    command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "download", "-qqq", "--disable-pip-version-check"]
     command += ["--no-deps", "--only-binary", ":all:", "--python-version", "3.13"]
     subprocess.run([*command, "-d", directory, ANSIBLE], check=True)
     (wheel,) = Path(directory).glob("*.whl")

@@ -45,7 +45,7 @@ release() {
 # Run a command as root. HOME and the rest of the environment stay: only rights are missing.
 as_root() {
     if [ "$(id -u)" = 0 ]; then
-        "$@"
+        command "$@"
     elif command -v sudo >/dev/null; then
         sudo --preserve-env env "PATH=$PATH" "PYTHONPATH=$PYTHONPATH" "$@"
     else

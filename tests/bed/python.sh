@@ -22,5 +22,6 @@ stamp=$(fingerprint "$("$found" -c 'import sys; print(sys.version, sys.executabl
 [ "$(cat "$DEV/venv/stamp" 2>/dev/null)" != "$stamp" ] || exit 0
 say "Making .dev/venv with $("$found" --version)"
 "$found" -m venv --clear "$DEV/venv"
-"$DEV/venv/bin/python" -m pip install -q --disable-pip-version-check -r "$BED/requirements.txt"
+"$DEV/venv/bin/python" -m pip install --disable-pip-version-check -r "$BED/requirements.txt" \
+    >"$DEV/python.log" 2>&1 || die "$(tail -n 5 "$DEV/python.log")"
 echo "$stamp" >"$DEV/venv/stamp"
