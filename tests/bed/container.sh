@@ -2,9 +2,10 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Start and remove the containers that play hosts.
-# usage: container.sh start NAME IMAGE HOSTNAME [PODMAN OPTION...]   prints "started" if it was not there yet
-#        container.sh remove NAME...                                 removes only what this script has made
-#        container.sh address NAME                                   its addresses, IPv4 first
+# usage: container.sh start NAME IMAGE HOSTNAME[,ALIAS...] [PODMAN OPTION...]
+#                                       prints "started" if it was not there yet; the aliases are names in DNS
+#        container.sh remove NAME...    removes only what this script has made
+#        container.sh address NAME      its addresses, IPv4 first
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 LABEL=groupware.mailserver.test-bed
@@ -12,13 +13,13 @@ LABEL=groupware.mailserver.test-bed
 # A private cgroup namespace and the right to mount are what cg2init needs; hostname can only be set at creation.
 # Podman's own --systemd=always would take the machine's cgroup layout and must not be mixed with the namespace.
 start() {
-    local name=$1 image=$2 hostname=$3
+    local name=$1 image=$2 names=$3
     shift 3
     if podman container exists "$name"; then
         podman start "$name" >/dev/null
     else
-        podman run -d --name "$name" --hostname "$hostname" --network "$NETWORK:alias=$hostname" --label "$LABEL" \
-            --systemd=false --cgroupns=private --cap-add SYS_ADMIN --security-opt apparmor=unconfined \
+        podman run -d --name "$name" --hostname "${names%%,*}" --network "$NETWORK:alias=${names//,/,alias=}" \
+            --label "$LABEL" --systemd=false --cgroupns=private --cap-add SYS_ADMIN --security-opt apparmor=unconfined \
             --stop-signal 37 --tmpfs /run --tmpfs /run/lock --tmpfs /tmp "$@" "$image" >/dev/null
         echo started
     fi

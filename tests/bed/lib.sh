@@ -12,7 +12,10 @@ mkdir -p "$DEV"
 export PATH="$DEV/venv/bin:$PATH:/usr/sbin:/sbin"
 export ANSIBLE_COLLECTIONS_PATH="$DEV/collections"
 export PYTHONPATH="$DEV/collections"
-export ANSIBLE_HOME="$DEV/ansible"
+# Per user, so that what root leaves behind is in nobody's way.
+STATE=$DEV/user-$(id -u)
+export ANSIBLE_HOME="$STATE/ansible"
+export XDG_CACHE_HOME="$STATE/cache"
 # Molecule looks for scenarios in extensions/ by itself; ours are at the top level.
 export MOLECULE_GLOB="$TOP/molecule/*/molecule.yml"
 if [ -e "$DEV/containers.conf" ]; then
@@ -42,12 +45,12 @@ release() {
     esac
 }
 
-# Run a command as root. HOME and the rest of the environment stay: only rights are missing.
+# Run a program as root, with the environment of the caller.
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         command "$@"
     elif command -v sudo >/dev/null; then
-        sudo --preserve-env env "PATH=$PATH" "PYTHONPATH=$PYTHONPATH" "$@"
+        sudo --preserve-env env "PATH=$PATH" "$@"
     else
         die "'$1' has to run as root: become root, or install sudo and allow it to $(id -un)"
     fi

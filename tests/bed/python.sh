@@ -21,6 +21,8 @@ done
 stamp=$(fingerprint "$("$found" -c 'import sys; print(sys.version, sys.executable)')" -- "$BED/requirements.txt")
 [ "$(cat "$DEV/venv/stamp" 2>/dev/null)" != "$stamp" ] || exit 0
 say "Making .dev/venv with $("$found" --version)"
+# pip's own cache is worth sharing between checkouts.
+unset XDG_CACHE_HOME
 "$found" -m venv --clear "$DEV/venv"
 "$DEV/venv/bin/python" -m pip install --disable-pip-version-check -r "$BED/requirements.txt" \
     >"$DEV/python.log" 2>&1 || die "$(tail -n 5 "$DEV/python.log")"

@@ -6,9 +6,13 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$TOP"
-if [ "$1" = --root ]; then
-    shift
-    as_root "$@"
-else
+if [ "$1" != --root ]; then
     exec "$@"
+elif [ "$(id -u)" = 0 ]; then
+    shift
+    exec "$@"
+else
+    shift
+    # Through this script once more: part of the environment depends on who one is.
+    as_root "$BED/run.sh" "$@"
 fi
