@@ -27,8 +27,42 @@ image-ready: setup  ## Images with the mail host's packages installed
 	@$(BED)/image-ready.sh bookworm
 	@$(BED)/image-ready.sh trixie
 containers: setup  ## Start the test hosts (molecule/inventory)
-	@$(RUN) --root molecule create
+	@$(RUN) --root ansible-playbook -i molecule/inventory molecule/default/create.yml
 containers-clean: setup  ## Remove the test hosts
-	@$(RUN) --root molecule destroy
+	@$(RUN) --root ansible-playbook -i molecule/inventory molecule/default/destroy.yml
 requirements: tools  ## Resolve tests/bed/requirements.in into requirements.txt
 	@$(BED)/requirements.sh
+
+## The checks
+.PHONY: lint types docs sanity unit integration molecule test test-long
+lint: tools  ## ruff, shellcheck, yamllint, reuse, ansible-lint
+	@$(BED)/lint.sh
+types: tools  ## mypy, strict for the pure core
+	@$(BED)/types.sh
+docs: tools  ## Documentation, changelog, and a build of the collection
+	@$(BED)/docs.sh
+sanity: tools  ## ansible-test sanity
+	@$(BED)/ansible-test.sh sanity
+unit: tools  ## pytest tests/unit; ARGS="-k word" for some of them
+	@$(RUN) pytest tests/unit $(ARGS)
+integration: setup  ## pytest tests/integration, against a real MariaDB
+	@$(RUN) --root pytest tests/integration $(ARGS)
+molecule: setup  ## A bare host becomes a mail host, on each release, and works
+	@$(BED)/molecule.sh
+test:  ## All that CI runs
+	@$(BED)/test.sh
+test-long: setup  ## What is too slow for every change
+	@$(RUN) --root tests/benchmark/long.sh
+
+## See it work
+.PHONY: demo demo-clean bench-site
+demo: setup  ## A mail host in a container, and a message through it (DEBIAN=12 for the older release)
+	@$(RUN) --root demo/start.sh $(DEBIAN)
+demo-clean: setup  ## Remove the demo's container
+	@$(RUN) --root demo/clean.sh
+bench-site: setup  ## The site playbook's time as a ratio to apt-get's
+	@$(RUN) --root tests/benchmark/site.sh
+
+.PHONY: clean
+clean:  ## Remove containers, images, network and .dev
+	@$(BED)/clean.sh

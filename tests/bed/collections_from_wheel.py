@@ -43,7 +43,8 @@ def extract(wheel: Path, name: str, destination: Path) -> None:
 
 def version(collection: Path) -> str:
     """What a collection calls its version."""
-    return json.loads((collection / "MANIFEST.json").read_text())["collection_info"]["version"]
+    manifest = json.loads((collection / "MANIFEST.json").read_text())
+    return str(manifest["collection_info"]["version"])
 
 
 def main(requirements: str, destination: str) -> None:

@@ -8,7 +8,6 @@
 #        container.sh address NAME      its addresses, IPv4 first
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-LABEL=groupware.mailserver.test-bed
 
 # A private cgroup namespace and the right to mount are what cg2init needs; hostname can only be set at creation.
 # Podman's own --systemd=always would take the machine's cgroup layout and must not be mixed with the namespace.

@@ -9,7 +9,10 @@ DEV=$TOP/.dev
 BED=$TOP/tests/bed
 mkdir -p "$DEV"
 
-export PATH="$DEV/venv/bin:$PATH:/usr/sbin:/sbin"
+case :$PATH: in
+    *":$DEV/venv/bin:"*) ;;
+    *) export PATH="$DEV/venv/bin:$PATH:/usr/sbin:/sbin" ;;
+esac
 export ANSIBLE_COLLECTIONS_PATH="$DEV/collections"
 export PYTHONPATH="$DEV/collections"
 # Per user, so that what root leaves behind is in nobody's way.
@@ -22,8 +25,13 @@ if [ -e "$DEV/containers.conf" ]; then
     export CONTAINERS_CONF="$DEV/containers.conf"
 fi
 
+# Colours and boxes are for eyes; what goes into a log stays plain.
+[ -t 1 ] || export NO_COLOR=1 ANSIBLE_NOCOLOR=1
+
 RELEASES=(bookworm trixie)
 NETWORK=groupware-mailserver
+# What the containers are recognised by.
+LABEL=groupware.mailserver.test-bed
 BASE_IMAGE=localhost/groupware-mailserver-base
 READY_IMAGE=localhost/groupware-mailserver-ready
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The mail server of the rest of the world: takes every message on port 25, over IPv4 and IPv6.
@@ -43,7 +42,8 @@ class Session(socketserver.StreamRequestHandler):
         return b"".join(lines)
 
     def handle(self) -> None:
-        sender, recipients = "", []
+        sender = ""
+        recipients: list[str] = []
         self.say("220 outside.test ESMTP")
         for line in iter(self.rfile.readline, b""):
             command, _, rest = line.decode(errors="replace").strip().partition(" ")
