@@ -46,7 +46,7 @@ class Session(socketserver.StreamRequestHandler):
         recipients: list[str] = []
         self.say("220 outside.test ESMTP")
         for line in iter(self.rfile.readline, b""):
-            command, _, rest = line.decode(errors="replace").strip().partition(" ")
+            command, _space, rest = line.decode(errors="replace").strip().partition(" ")
             address = rest.partition("<")[2].partition(">")[0]
             command = command.upper()
             if command == "QUIT":
