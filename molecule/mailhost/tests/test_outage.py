@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The database goes away during mail flow: mail waits, nothing is lost, nobody repairs anything."""
+
+from __future__ import annotations
+
+import imaplib
+import smtplib
+import time
+
+import pytest
+from mailhost import PEOPLE, auth, eventually, letter
+
+ANN, BOB = PEOPLE["ann"], PEOPLE["bob"]
+OUTSIDE = "somebody@outside.test"
+BACK = 30  # seconds after the start of the database
+
+
+@pytest.fixture
+def stopped(mailhost):
+    """Stops the database, and starts it again whatever happens."""
+
+    def stop():
+        mailhost.run("systemctl", "stop", "mariadb")
+
+    yield stop
+    mailhost.run("pkill", "-CONT", "-x", "qmgr", check=False)
+    mailhost.run("systemctl", "start", "mariadb")
+    eventually(lambda: answered(mailhost), within=90, what="logins work again")
+
+
+def answered(mailhost):
+    """Whether both doors let Ann in."""
+    try:
+        with mailhost.imap(ANN), mailhost.submission(ANN):
+            return True
+    except (imaplib.IMAP4.error, AssertionError, OSError, smtplib.SMTPException):
+        return False
+
+
+def unanswered(mailhost, recipient):
+    """The code that port 25 gives for this recipient."""
+    with mailhost.smtp() as session:
+        code, _words = session.mail(OUTSIDE)
+        return session.rcpt(recipient)[0] if code == 250 else code
+
+
+def test_mail_waits_while_the_database_is_away(mailhost, stopped):
+    on_its_way, at_home = letter(OUTSIDE, ANN.address), letter(ANN.address, BOB.address)
+    # Accepted, but not delivered before the database is gone: the queue manager is asleep.
+    mailhost.run("pkill", "-STOP", "-x", "qmgr")
+    mailhost.send(on_its_way)
+    stopped()
+    mailhost.run("pkill", "-CONT", "-x", "qmgr")
+    mailhost.run("sendmail", "-i", "-f", at_home.sender, at_home.to, input=at_home.content.decode())
+
+    # Only temporary failures, for whom we know and for whom we do not.
+    for recipient in (ANN.address, "nobody@example.org", "x@elsewhere.test"):
+        assert unanswered(mailhost, recipient) // 100 == 4
+    with pytest.raises(imaplib.IMAP4.error, match="UNAVAILABLE"), mailhost.imap(ANN):
+        pass
+    with mailhost.smtp(587, starttls=True) as session:
+        # Postfix cannot tell a failing Dovecot from a wrong password every time.
+        assert auth(session, ANN.username, ANN.password)[0] in (454, 535)
+
+    mailhost.run("systemctl", "start", "mariadb")
+    start = time.monotonic()
+    eventually(lambda: answered(mailhost), within=BACK, what="logins work again")
+    assert time.monotonic() - start < BACK
+
+    for sent, person in ((on_its_way, ANN), (at_home, BOB)):
+        eventually(
+            lambda s=sent, p=person: flushed(mailhost, s, p), within=120, what=f"{sent} arrives"
+        )
+    mailhost.queue_becomes_empty()
+
+
+def flushed(mailhost, sent, person):
+    """Asks for delivery now, instead of when Postfix would try again."""
+    mailhost.run("postqueue", "-f")
+    return mailhost.has(person, sent)
+
+
+def test_the_database_may_go_away_a_second_time(mailhost, stopped):
+    """A worker that has met one outage must also live through the next (Dovecot 2.4.1 did not)."""
+    stopped()
+    eventually(lambda: not answered(mailhost), what="the outage is noticed")
+    mailhost.run("systemctl", "start", "mariadb")
+    eventually(lambda: answered(mailhost), within=BACK, what="logins work again")
+    sent = letter(OUTSIDE, ANN.address)
+    eventually(lambda: unanswered(mailhost, ANN.address) == 250, within=BACK, what="mail is taken")
+    mailhost.send(sent)
+    mailhost.arrived(ANN, sent)

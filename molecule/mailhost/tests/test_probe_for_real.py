@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module mail_probe against the real thing."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.groupware.mailserver.plugins.module_utils._probe.errors import ProbeFailed
+from ansible_collections.groupware.mailserver.plugins.module_utils._probe.journey import (
+    Journey,
+    Probe,
+)
+from mailhost import PEOPLE
+
+ANN, BOB = PEOPLE["ann"], PEOPLE["bob"]
+
+
+@pytest.fixture
+def journey(mailhost, tmp_path):
+    """A probe of this host, with the options that a play would give."""
+    issuer = tmp_path / "ssl-mail.pem"
+    issuer.write_text(mailhost.certificate)
+
+    def made(person, **said):
+        options = {
+            "smtp_host": mailhost.ipv4,
+            "smtp_port": 587,
+            "smtp_security": "starttls",
+            "imap_host": None,
+            "imap_port": 993,
+            "imap_security": "tls",
+            "server_name": mailhost.hostname,
+            "validate_certs": True,
+            "ca_path": str(issuer),
+            "username": person.username,
+            "password": person.password,
+            "sender": person.address,
+            "recipient": None,
+            "recipient_username": None,
+            "recipient_password": None,
+            "mailbox": "INBOX",
+            "timeout": 30.0,
+            "delete": True,
+        }
+        return Journey(Probe.parse({**options, **said}))
+
+    return made
+
+
+PORTS = [(587, "starttls", 993, "tls"), (465, "tls", 143, "starttls")]
+
+
+@pytest.mark.parametrize("ports", PORTS, ids=str)
+def test_a_message_goes_round(journey, ports):
+    names = ("smtp_port", "smtp_security", "imap_port", "imap_security")
+    made = journey(PEOPLE["ursula"], **dict(zip(names, ports)))
+    made.run(send=True)
+    assert made.clock.steps[-1]["name"] == "imap_remove"
+    assert 0 < made.facts["round_trip"] < 30
+
+
+def test_nothing_stays_behind(mailhost, journey):
+    made = journey(ANN)
+    made.run(send=True)
+    with mailhost.imap(ANN) as session:
+        _typ, numbers = session.search(None, "HEADER", "Message-ID", made.facts["message_id"][1:-1])
+    assert numbers[0].split() == []
+
+
+def test_a_message_goes_to_somebody_else(journey):
+    said = {"recipient": BOB.address, "recipient_username": BOB.username}
+    journey(ANN, **said, recipient_password=BOB.password).run(send=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["quotes", "percent", "shell", "backslash", "spaces", "umlaut", "braces"]
+)
+def test_a_password_may_hold_any_character(journey, name):
+    journey(PEOPLE[name]).run(send=False)
+
+
+def failure(made):
+    with pytest.raises(ProbeFailed) as error:
+        made.run(send=True)
+    return str(error.value)
+
+
+def test_a_wrong_password_is_told_in_the_words_of_postfix(mailhost, journey):
+    text = failure(journey(ANN, password="wrong"))
+    assert text.startswith(f"smtp_login: {mailhost.ipv4}:587: 535 5.7.8 ")
+
+
+def test_a_spoofed_sender_is_told_in_the_words_of_postfix(journey):
+    assert "553 5.7.1" in failure(journey(ANN, sender=BOB.address, recipient=ANN.address))
+
+
+def test_a_certificate_for_another_name_is_refused(mailhost, journey):
+    text = failure(journey(ANN, server_name="mail.elsewhere.test"))
+    assert "expected mail.elsewhere.test, it has " in text
+    assert mailhost.hostname in text
