@@ -192,10 +192,8 @@ failed_step:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.groupware.mailserver.plugins.module_utils._probe.errors import (
-    InvalidProbe,
-    ProbeFailed,
-)
+from ansible_collections.groupware.mailserver.plugins.module_utils._edge import reporting
+from ansible_collections.groupware.mailserver.plugins.module_utils._probe.errors import ProbeFailed
 from ansible_collections.groupware.mailserver.plugins.module_utils._probe.journey import (
     Journey,
     Probe,
@@ -223,25 +221,31 @@ OPTIONS = {
 }
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=OPTIONS,
-        required_together=[("recipient_username", "recipient_password")],
-        supports_check_mode=True,
-    )
-    try:
-        journey = Journey(Probe.parse(module.params))
-    except InvalidProbe as error:
-        module.fail_json(msg=str(error))
+def travel(module: AnsibleModule, journey: Journey) -> None:
+    """Make the journey; a failure tells how far it came."""
     try:
         journey.run(send=not module.check_mode)
     except ProbeFailed as error:
         module.fail_json(
             msg=str(error), failed_step=error.step, steps=journey.clock.steps, **journey.facts
         )
-    msg = "Check mode: logged in to both servers, sent nothing." if module.check_mode else ""
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=OPTIONS,
+        required_together=[("recipient_username", "recipient_password")],
+        supports_check_mode=True,
+    )
+    with reporting(module):
+        journey = Journey(Probe.parse(module.params))
+    travel(module, journey)
+    done = "Logged in to both servers; check mode sends nothing."
     module.exit_json(
-        changed=False, msg=msg or "The message arrived.", steps=journey.clock.steps, **journey.facts
+        changed=False,
+        msg=done if module.check_mode else "The message arrived.",
+        steps=journey.clock.steps,
+        **journey.facts,
     )
 
 

@@ -11,6 +11,10 @@ import socket
 import ssl
 import typing as t
 
+from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.errors import (
+    MailhostError,
+)
+
 # What to do next, by the step that broke.
 ADVICE: t.Final = {
     "connect": "check that the service runs there and that no firewall is in between",
@@ -29,7 +33,7 @@ HIDDEN: t.Final = "(hidden)"
 TEMPORARY: t.Final = re.compile(r"4\d\d\b|.*\[(UNAVAILABLE|INUSE|SERVERBUG)\]", re.IGNORECASE)
 
 
-class InvalidProbe(Exception):
+class InvalidProbe(MailhostError):
     """An option that no server needs to be asked about."""
 
 
@@ -41,7 +45,7 @@ class Refused(Exception):
         self.advice = advice
 
 
-class ProbeFailed(Exception):
+class ProbeFailed(MailhostError):
     """One step did not succeed: which, at which server, and in whose words."""
 
     def __init__(self, step: str, server: str, cause: Exception, secrets: t.Iterable[str]) -> None:
