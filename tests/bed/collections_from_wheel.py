@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take the collections of a requirements.yml out of the `ansible` package, for a machine without Galaxy.
+"""Take the collections of a requirements.yml out of the `ansible` package, without Galaxy.
 
 usage: collections_from_wheel.py REQUIREMENTS DESTINATION
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-# The release that holds the versions requirements.yml names. Its wheel is only unpacked, so that it is
+# The release that holds the versions requirements.yml names. Its wheel is only unpacked: that it is
 # meant for a newer Python and a newer ansible-core does not matter.
 ANSIBLE = "ansible==14.5.0"
 

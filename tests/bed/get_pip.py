@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stand-in for the get-pip script that ansible-test downloads: pip from ensurepip, then the one asked for.
+"""Stand-in for the get-pip script that ansible-test downloads.
 
+It takes pip from ensurepip, and with it the pip that is asked for.
 ansible-test runs it in a bare virtual environment with arguments like
 ``--disable-pip-version-check pip==24.2 --no-setuptools --no-wheel``.
 """

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fill ansible-test's cache with the script that puts pip into its virtual environments.
 
-ansible-test downloads it from a place of its own, which a machine with only a package index does not reach.
-Try that place for a few seconds; where it is out of reach, put get_pip.py there.
+ansible-test downloads it from a place of its own, which a machine with only a package index does
+not reach. Try that place for a few seconds; where it is out of reach, put get_pip.py there.
 """
 
 from __future__ import annotations
