@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The mail server of the rest of the world: takes every message on port 25, over IPv4 and IPv6.
 
-Each becomes a file in /var/sink: the envelope as lines `X-Envelope-From: ...` and `X-Envelope-To: ...`, then
-the message as it came.
+Each becomes a file in /var/sink: the envelope as lines `X-Envelope-From: ...` and
+`X-Envelope-To: ...`, then the message as it came.
 """
 
 from __future__ import annotations
