@@ -48,7 +48,7 @@ unit: tools  ## pytest tests/unit; ARGS="-k word" for some of them
 integration: setup  ## pytest tests/integration, against a real MariaDB
 	@$(RUN) --root pytest tests/integration $(ARGS)
 molecule: setup  ## A bare host becomes a mail host, on each release, and works
-	@$(BED)/molecule.sh
+	@$(RUN) --root $(BED)/molecule.sh
 test:  ## All that CI runs
 	@$(BED)/test.sh
 test-long: setup  ## What is too slow for every change
