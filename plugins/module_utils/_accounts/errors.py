@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be wrong, worded for the person who reads the play."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SHOWN = 100
+
+
+def shown(given: object) -> str:
+    """The given value in quotes, cut where it gets long."""
+    text = str(given)
+    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
+
+
+class MailhostError(Exception):
+    """Something that the person who reads the play can mend."""
+
+
+class Invalid(MailhostError):
+    """One value that is not what it should be."""
+
+    def __init__(self, given: object, rule: str) -> None:
+        super().__init__(f"{shown(given)} {rule}")
+
+
+class Hidden(MailhostError):
+    """One secret value that is not what it should be: the rule is told, the value is not."""
+
+
+class Refused(MailhostError):
+    """All that is wrong with a wish, told together, before anything is written."""
+
+    def __init__(self, faults: Sequence[str], written: int = 0) -> None:
+        self.faults = list(faults)
+        outcome = f"{written} changes were written before." if written else "Nothing was written."
+        if len(self.faults) == 1:
+            super().__init__(f"{self.faults[0]} {outcome}")
+        else:
+            lines = "".join(f"\n- {fault}" for fault in self.faults)
+            super().__init__(f"{len(self.faults)} faults. {outcome}{lines}")
+
+
+class MissingLibrary(MailhostError):
+    """A Python library that this password needs is not on the managed host."""
+
+    def __init__(self, library: str, package: str, scheme: str) -> None:
+        self.library = library
+        super().__init__(
+            f"The Python library {library} is needed to make or verify {scheme} passwords: "
+            f"install {package} on the managed host."
+        )
+
+
+class SchemaNotReady(MailhostError):
+    """Tables or columns are not there."""
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(
+            f"Not in the database: {', '.join(missing)}. "
+            "Run groupware.mailserver.mail_schema first: it creates what is missing."
+        )
+
+
+class UnknownSchema(MailhostError):
+    """Tables that are there in a form that cannot be completed by additions."""
+
+    def __init__(self, differences: Sequence[str]) -> None:
+        lines = "".join(f"\n- {difference}" for difference in differences)
+        super().__init__(
+            "The tables are there in another form than tine's of 2026, and migrating them is not "
+            f"supported yet. Nothing was changed. What differs:{lines}"
+        )
+
+
+class MissingDatabase(MailhostError):
+    """A database is not there."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"No database named {', '.join(names)} on this server: create it first (the role "
+            "groupware.mailserver.mariadb does), or set dovecot_database and postfix_database."
+        )
+
+
+class NoServer(MailhostError):
+    """The database server does not answer."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(
+            f"No MariaDB answers at {where}: {reason}. Check that the server runs, and "
+            "login_unix_socket, login_host, login_port, login_user and login_password."
+        )
+
+
+class WrongServer(MailhostError):
+    """The database server is another product."""
+
+    def __init__(self, where: str, version: str) -> None:
+        super().__init__(f"The server at {where} is not MariaDB but {version}: expected MariaDB.")
+
+
+class GivenUp(MailhostError):
+    """A transaction that was started again too often."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The database kept refusing the transaction: {reason}. "
+            "Nothing of it was written; run the task again."
+        )

@@ -1,0 +1,184 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The connection to MariaDB, and the transaction that is run again where that can help."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import time
+import typing as t
+
+from ._accounts.errors import GivenUp, NoServer, WrongServer
+from ._accounts.schema import Names
+
+try:
+    import pymysql
+except ImportError:
+    pymysql = None
+
+CONNECTION: dict[str, t.Any] = {
+    "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
+    "login_host": {"type": "list", "elements": "str", "default": []},
+    "login_port": {"type": "int", "default": 3306},
+    "login_user": {"type": "str", "default": "root"},
+    "login_password": {"type": "str", "no_log": True},
+    "dovecot_database": {"type": "str", "default": "dovecot"},
+    "postfix_database": {"type": "str", "default": "postfix"},
+}
+
+CONFLICTS = frozenset((1020, 1205, 1213))  # deadlocks and their kin, also from another node
+OVERTAKEN = frozenset((1062, 1452))  # somebody wrote after we read: read again, then judge
+LOST = frozenset((0, 1047, 1053, 2002, 2003, 2006, 2013, 2055))
+ATTEMPTS = 12
+RECONNECT_SECONDS = 30.0
+SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
+SERVERS = ("mariadbd", "mysqld")
+DIRECTORIES = ("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/libexec")
+
+Result = t.TypeVar("Result", bound=t.Sized)
+
+
+def names(params: t.Mapping[str, t.Any]) -> Names:
+    """The two databases of a task."""
+    return Names(params["dovecot_database"], params["postfix_database"])
+
+
+def is_bare(params: t.Mapping[str, t.Any]) -> bool:
+    """Whether no server is installed on this host that is to be asked over its socket."""
+    path = os.pathsep.join((os.environ.get("PATH", ""), *DIRECTORIES))
+    return not params["login_host"] and not any(shutil.which(s, path=path) for s in SERVERS)
+
+
+class Server:
+    """MariaDB, as one connection that is opened when needed and replaced when lost."""
+
+    def __init__(self, params: t.Mapping[str, t.Any]) -> None:
+        self._params = params
+        self._connection: t.Any = None
+
+    def settle(self, attempt: t.Callable[[t.Any], Result]) -> Result:
+        """Run a whole transaction, again from its start where the error says that this can help.
+
+        What was lost during COMMIT is read again: if there is nothing left to do, it was done.
+        """
+        uncertain: t.Optional[Result] = None
+        patience = _Patience()
+        while True:
+            result = None
+            try:
+                cursor = self._cursor()
+                result = attempt(cursor)
+                self._connection.commit()
+            except pymysql.MySQLError as error:
+                self._abandon()
+                uncertain = result or uncertain
+                patience.spend(error)
+            except BaseException:
+                self._abandon()
+                raise
+            else:
+                return uncertain if uncertain is not None and not result else result
+
+    def close(self) -> None:
+        self._abandon()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _cursor(self) -> t.Any:
+        if self._connection is None:
+            self._connection = self._open()
+        return self._connection.cursor()
+
+    def _abandon(self) -> None:
+        """Never COMMIT after an error; a connection that cannot even roll back is dropped."""
+        try:
+            if self._connection is not None:
+                self._connection.rollback()
+        except pymysql.MySQLError:
+            self._connection = None
+
+    def _open(self) -> t.Any:
+        places = _places(self._params)
+        for where, options in places:
+            try:
+                return _session(self._connect(options), where)
+            except pymysql.MySQLError as error:
+                if _code(error) not in LOST or where == places[-1][0]:
+                    raise
+        raise AssertionError
+
+    def _connect(self, options: t.Mapping[str, t.Any]) -> t.Any:
+        return pymysql.connect(
+            user=self._params["login_user"],
+            password=self._params["login_password"] or "",
+            charset="utf8",
+            sql_mode=SQL_MODE,
+            connect_timeout=10,
+            read_timeout=600,
+            write_timeout=600,
+            autocommit=False,
+            **options,
+        )
+
+    def reach(self) -> None:
+        """Open the first connection; a server that is not there is told at once."""
+        try:
+            self._cursor()
+        except pymysql.MySQLError as error:
+            where = " or ".join(where for where, _options in _places(self._params))
+            raise NoServer(where, _words(error)) from None
+
+
+def _places(params: t.Mapping[str, t.Any]) -> list[tuple[str, dict[str, t.Any]]]:
+    if not params["login_host"]:
+        path = params["login_unix_socket"]
+        return [(path, {"unix_socket": path})]
+    port = params["login_port"]
+    return [(f"{host}:{port}", {"host": host, "port": port}) for host in params["login_host"]]
+
+
+def _session(connection: t.Any, where: str) -> t.Any:
+    cursor = connection.cursor()
+    cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    cursor.execute("SET SESSION time_zone = '+00:00'")
+    cursor.execute("SELECT VERSION()")
+    ((version,),) = cursor.fetchall()
+    if "mariadb" not in version.lower():
+        connection.close()
+        raise WrongServer(where, f"version {version}")
+    return connection
+
+
+class _Patience:
+    """How often and how long a transaction is tried again."""
+
+    def __init__(self) -> None:
+        self._attempts = 0
+        self._until: t.Optional[float] = None
+
+    def spend(self, error: Exception) -> None:
+        """Wait before the next attempt, or give up with the reason."""
+        code = _code(error)
+        self._attempts += 1
+        if code in LOST:
+            self._until = self._until or time.monotonic() + RECONNECT_SECONDS
+            if time.monotonic() > self._until:
+                raise NoServer("its address any more", _words(error)) from None
+            time.sleep(0.5)
+        elif code in CONFLICTS or (code in OVERTAKEN and self._attempts < ATTEMPTS // 2):
+            if self._attempts >= ATTEMPTS:
+                raise GivenUp(_words(error)) from None
+            time.sleep(random.uniform(0, 0.05 * 1.6**self._attempts))
+        else:
+            raise error
+
+
+def _code(error: Exception) -> int:
+    code = error.args[0] if error.args else 0
+    return code if isinstance(code, int) else -1
+
+
+def _words(error: Exception) -> str:
+    return str(error.args[1] if len(error.args) > 1 else error)

@@ -1,0 +1,214 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the groupware.mailserver developers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mail_accounts
+short_description: Many mail accounts in tine's tables at once
+version_added: 0.1.0
+description:
+  - Keeps all the given accounts of a mail host whose Dovecot and Postfix read their users from tine Groupware's
+    tables, in one task and one transaction.
+  - Accounts that are not given are left alone.
+  - Everything that is wrong with the accounts is found before anything is written, and told together.
+author:
+  - groupware.mailserver developers (@groupware)
+extends_documentation_fragment:
+  - groupware.mailserver._connection
+  - groupware.mailserver._attributes
+  - groupware.mailserver._attributes.action_group
+  - groupware.mailserver._accounts
+options:
+  accounts:
+    description: The accounts.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      address:
+        description:
+          - Mail address of the account, which is also what it is found by.
+          - The domain has to be hosted here, see M(groupware.mailserver.mail_domain).
+          - Stored in lower case, an internationalized domain as punycode.
+        type: str
+        required: true
+      state:
+        description:
+          - Whether the account is to exist.
+          - V(absent) removes its rows and keeps its mail on disk.
+        type: str
+        choices: [present, absent]
+        default: present
+      username:
+        description:
+          - Name of the mailbox, which is also a name to log in with, as C(local@domain). The domain may be one
+            that nobody mails to.
+          - The default for a new account is O(accounts[].address); an account that exists keeps its own.
+          - An account is also found by this name if it is said, so that O(accounts[].address) can be changed.
+        type: str
+      password:
+        description:
+          - Password in clear. May hold any character but line ends and NUL.
+          - It is verified against what is stored, and stored anew in O(accounts[].password_scheme) only if that fails.
+          - A new account needs this or O(accounts[].password_hash).
+          - Mutually exclusive with O(accounts[].password_hash).
+        type: str
+      password_hash:
+        description:
+          - Finished hash with its scheme in braces, as C(doveadm pw) prints it.
+          - Schemes that one of Dovecot 2.3 and 2.4 refuses are refused.
+        type: str
+      password_scheme:
+        description:
+          - Scheme in which a new password is stored.
+          - What is stored in another scheme is kept as long as it verifies.
+          - The default is O(default_password_scheme).
+        type: str
+        choices: [SHA512-CRYPT, SHA256-CRYPT, SSHA512, SSHA256, BLF-CRYPT, ARGON2ID, PBKDF2]
+      update_password:
+        description: Whether the password is kept as wished, or only set when the account is made.
+        type: str
+        choices: [always, on_create]
+        default: always
+      quota:
+        description:
+          - Limit of the mailbox, as a number of bytes or a size such as V(500M) or V(2G) (powers of 1024).
+          - V(0) and V(unlimited) are no limit. Kept in MiB, so that anything between 1 byte and 1 MiB is refused.
+        type: raw
+      aliases:
+        description:
+          - Other addresses that reach this account. The list is complete, V([]) removes all.
+          - Each is an address, or a dictionary of C(address) and C(dispatch_address). The latter says
+            whether the alias may be used as a sender and defaults to V(true).
+          - C(@domain) is a catch-all, for what no other account or alias of a domain takes.
+        type: list
+        elements: raw
+      forwards:
+        description: Addresses that get a copy of the mail. The list is complete, V([]) removes all.
+        type: list
+        elements: str
+      forward_only:
+        description:
+          - Whether mail only goes to O(accounts[].forwards) and none is kept here.
+          - An account without forwards always keeps its mail.
+        type: bool
+      reuse_mail:
+        description: Whether a new account may take over the mail that its home already holds.
+        type: bool
+        default: false
+  default_quota:
+    description: Quota of new accounts that do not say one. Same form as O(accounts[].quota).
+    type: raw
+    default: 0
+  default_password_scheme:
+    description: Scheme in which new passwords are stored where the account does not say one.
+    type: str
+    choices: [SHA512-CRYPT, SHA256-CRYPT, SSHA512, SSHA256, BLF-CRYPT, ARGON2ID, PBKDF2]
+    default: SHA512-CRYPT
+  transaction_size:
+    description:
+      - How many accounts to write in one transaction. V(0) is all of them in one, which leaves all or nothing.
+      - On a Galera cluster V(500) keeps the other nodes from waiting.
+      - Accounts that hand an address to each other are never divided.
+    type: int
+    default: 0
+seealso:
+  - module: groupware.mailserver.mail_user
+  - module: groupware.mailserver.mail_domain
+  - module: groupware.mailserver.mail_schema
+"""
+
+EXAMPLES = r"""
+- name: The accounts are as the inventory says
+  groupware.mailserver.mail_accounts:
+    accounts: "{{ mailserver_users }}"
+
+- name: Two accounts
+  groupware.mailserver.mail_accounts:
+    accounts:
+      - address: ann@example.org
+        password: "{{ ann_password }}"
+        aliases: [info@example.org]
+      - address: bob@example.org
+        password: "{{ bob_password }}"
+        quota: 500M
+    default_quota: 2G
+"""
+
+RETURN = r"""
+counts:
+  description: How many accounts were made, changed, removed and left as they were.
+  returned: success
+  type: dict
+  sample: {created: 1, changed: 0, removed: 0, unchanged: 0}
+  contains:
+    created:
+      description: Accounts that did not exist.
+      type: int
+    changed:
+      description: Accounts that differed.
+      type: int
+    removed:
+      description: Accounts that are gone.
+      type: int
+    unchanged:
+      description: Accounts that already were as wished.
+      type: int
+actions:
+  description: One sentence for each account that changes. Ends after 200 accounts with their number.
+  returned: success
+  type: list
+  elements: str
+  sample: ["create ann@example.org", "change bob@example.org: quota unlimited -> 2048 MiB"]
+queries:
+  description: The statements that the changes come to, with placeholders in place of secrets.
+  returned: success and O(show_queries=true)
+  type: list
+  elements: dict
+  contains:
+    statement:
+      description: The statement.
+      type: str
+    rows:
+      description: How many rows it is run for.
+      type: int
+    values:
+      description: The values of the first 200 rows.
+      type: list
+      elements: list
+faults:
+  description: Everything that is wrong with the wish, one sentence each.
+  returned: failure because of the wish
+  type: list
+  elements: str
+  sample: ["forwards: 'ann@example.org' is the account itself."]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.groupware.mailserver.plugins.module_utils import _connection, _edge
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "accounts": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": _edge.ACCOUNT,
+                "mutually_exclusive": [("password", "password_hash")],
+            },
+            **_edge.BULK,
+            **_edge.NEW_ACCOUNTS,
+            **_connection.CONNECTION,
+        },
+        supports_check_mode=True,
+        no_log=True,  # to syslog, which would show secrets with odd characters
+    )
+    _edge.converge_accounts(module, module.params["accounts"], what="account")
+
+
+if __name__ == "__main__":
+    main()

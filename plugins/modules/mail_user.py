@@ -1,0 +1,197 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the groupware.mailserver developers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mail_user
+short_description: One mail account in tine's tables
+version_added: 0.1.0
+description:
+  - Keeps one account of a mail host whose Dovecot and Postfix read their users from tine Groupware's tables.
+  - The account is its mailbox, its names to log in with, its password, quota, aliases and forwards.
+  - This is M(groupware.mailserver.mail_accounts) with one account.
+author:
+  - groupware.mailserver developers (@groupware)
+extends_documentation_fragment:
+  - groupware.mailserver._connection
+  - groupware.mailserver._attributes
+  - groupware.mailserver._attributes.action_group
+  - groupware.mailserver._accounts
+options:
+  address:
+    description:
+      - Mail address of the account, which is also what it is found by.
+      - The domain has to be hosted here, see M(groupware.mailserver.mail_domain).
+      - Stored in lower case, an internationalized domain as punycode.
+    type: str
+    required: true
+  state:
+    description:
+      - Whether the account is to exist.
+      - V(absent) removes its rows and keeps its mail on disk.
+    type: str
+    choices: [present, absent]
+    default: present
+  username:
+    description:
+      - Name of the mailbox, which is also a name to log in with, as C(local@domain). The domain may be one
+        that nobody mails to.
+      - The default for a new account is O(address); an account that exists keeps its own.
+      - An account is also found by this name if it is said, so that O(address) can be changed.
+    type: str
+  password:
+    description:
+      - Password in clear. May hold any character but line ends and NUL.
+      - It is verified against what is stored, and stored anew in O(password_scheme) only if that fails.
+      - A new account needs this or O(password_hash).
+      - Mutually exclusive with O(password_hash).
+    type: str
+  password_hash:
+    description:
+      - Finished hash with its scheme in braces, as C(doveadm pw) prints it.
+      - Schemes that one of Dovecot 2.3 and 2.4 refuses are refused.
+    type: str
+  password_scheme:
+    description:
+      - Scheme in which a new password is stored.
+      - What is stored in another scheme is kept as long as it verifies.
+      - The default is V(SHA512-CRYPT).
+    type: str
+    choices: [SHA512-CRYPT, SHA256-CRYPT, SSHA512, SSHA256, BLF-CRYPT, ARGON2ID, PBKDF2]
+  update_password:
+    description: Whether the password is kept as wished, or only set when the account is made.
+    type: str
+    choices: [always, on_create]
+    default: always
+  quota:
+    description:
+      - Limit of the mailbox, as a number of bytes or a size such as V(500M) or V(2G) (powers of 1024).
+      - V(0) and V(unlimited) are no limit. Kept in MiB, so that anything between 1 byte and 1 MiB is refused.
+    type: raw
+  aliases:
+    description:
+      - Other addresses that reach this account. The list is complete, V([]) removes all.
+      - Each is an address, or a dictionary of C(address) and C(dispatch_address). The latter says
+        whether the alias may be used as a sender and defaults to V(true).
+      - C(@domain) is a catch-all, for what no other account or alias of a domain takes.
+    type: list
+    elements: raw
+  forwards:
+    description: Addresses that get a copy of the mail. The list is complete, V([]) removes all.
+    type: list
+    elements: str
+  forward_only:
+    description:
+      - Whether mail only goes to O(forwards) and none is kept here.
+      - An account without forwards always keeps its mail.
+    type: bool
+  reuse_mail:
+    description: Whether a new account may take over the mail that its home already holds.
+    type: bool
+    default: false
+seealso:
+  - module: groupware.mailserver.mail_accounts
+  - module: groupware.mailserver.mail_domain
+  - module: groupware.mailserver.mail_schema
+"""
+
+EXAMPLES = r"""
+- name: Ann has a mailbox
+  groupware.mailserver.mail_user:
+    address: ann@example.org
+    password: "{{ ann_password }}"
+
+- name: Bob has two gigabytes, two more addresses, and a copy of his mail goes elsewhere
+  groupware.mailserver.mail_user:
+    address: bob@example.org
+    password_hash: "{SHA512-CRYPT}$6$0123456789abcdef$KQ0JnGJSzjMOFdBRmN4VWvcUPnf2OYFSGQcxhCzSMnLhgHP65SvSbSzHa1x5IoFBiYdqSOnW9NsDGOd0CGoRy1"
+    quota: 2G
+    aliases:
+      - info@example.org
+      - address: sales@example.org
+        dispatch_address: false
+    forwards:
+      - bob@example.com
+
+- name: Mail for Carol only goes to her new address
+  groupware.mailserver.mail_user:
+    address: carol@example.org
+    password: "{{ carol_password }}"
+    forwards:
+      - carol@example.net
+    forward_only: true
+
+- name: Dave's account is gone, his mail stays on disk
+  groupware.mailserver.mail_user:
+    address: dave@example.org
+    state: absent
+"""
+
+RETURN = r"""
+counts:
+  description: How many accounts were made, changed, removed and left as they were.
+  returned: success
+  type: dict
+  sample: {created: 1, changed: 0, removed: 0, unchanged: 0}
+  contains:
+    created:
+      description: Accounts that did not exist.
+      type: int
+    changed:
+      description: Accounts that differed.
+      type: int
+    removed:
+      description: Accounts that are gone.
+      type: int
+    unchanged:
+      description: Accounts that already were as wished.
+      type: int
+actions:
+  description: One sentence for each account that changes. Ends after 200 accounts with their number.
+  returned: success
+  type: list
+  elements: str
+  sample: ["create ann@example.org", "change bob@example.org: quota unlimited -> 2048 MiB"]
+queries:
+  description: The statements that the changes come to, with placeholders in place of secrets.
+  returned: success and O(show_queries=true)
+  type: list
+  elements: dict
+  contains:
+    statement:
+      description: The statement.
+      type: str
+    rows:
+      description: How many rows it is run for.
+      type: int
+    values:
+      description: The values of the first 200 rows.
+      type: list
+      elements: list
+faults:
+  description: Everything that is wrong with the wish, one sentence each.
+  returned: failure because of the wish
+  type: list
+  elements: str
+  sample: ["forwards: 'ann@example.org' is the account itself."]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.groupware.mailserver.plugins.module_utils import _connection, _edge
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**_edge.ACCOUNT, **_edge.NEW_ACCOUNTS, **_connection.CONNECTION},
+        mutually_exclusive=[("password", "password_hash")],
+        supports_check_mode=True,
+        no_log=True,  # to syslog, which would show secrets with odd characters
+    )
+    account = {name: module.params[name] for name in _edge.ACCOUNT}
+    _edge.converge_accounts(module, [account], what="")
+
+
+if __name__ == "__main__":
+    main()

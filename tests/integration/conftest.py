@@ -1,0 +1,235 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real MariaDB on a socket of its own, and the modules run against it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pymysql.cursors
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+RUNNER = Path(__file__).with_name("run_module.py")
+ROWS_OF = ("dovecot_users", "smtp_users", "smtp_destinations", "smtp_virtual_domains")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes longer than every change should wait")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="also run what is marked long")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--long"):
+        kept = [item for item in items if not item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which this checkout is the collection."""
+    root = tmp_path_factory.mktemp("collections")
+    place = root / "ansible_collections" / "groupware"
+    place.mkdir(parents=True)
+    (place / "mailserver").symlink_to(CHECKOUT)
+    return root
+
+
+@dataclass
+class MariaDB:
+    """A server in a directory of its own."""
+
+    directory: Path
+    process: Any = None
+
+    @property
+    def socket(self) -> str:
+        return str(self.directory / "sock")
+
+    def install(self) -> None:
+        subprocess.run(
+            ["mariadb-install-db", "--no-defaults", "--user=mysql", "--skip-test-db",
+             f"--datadir={self.directory / 'data'}"],
+            check=True, capture_output=True, timeout=120,
+        )
+
+    def start(self) -> None:
+        program = shutil.which("mariadbd", path="/usr/sbin:/usr/bin:" + os.environ["PATH"])
+        assert program, "the tests need mariadb-server"
+        self.process = subprocess.Popen(
+            [program, "--no-defaults", "--user=mysql", f"--datadir={self.directory / 'data'}",
+             f"--socket={self.socket}", "--skip-networking", f"--pid-file={self.directory}/pid",
+             "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=256M",
+             f"--log-error={self.directory / 'error.log'}"],
+        )
+        self._await()
+
+    def _await(self) -> None:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            try:
+                self.connect().close()
+            except pymysql.MySQLError:
+                time.sleep(0.1)
+            else:
+                return
+        raise AssertionError((self.directory / "error.log").read_text())
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(60)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(60)
+
+    def connect(self) -> Any:
+        return pymysql.connect(unix_socket=self.socket, user="root", autocommit=True,
+                               charset="utf8", cursorclass=pymysql.cursors.DictCursor)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    directory = Path(tempfile.mkdtemp(prefix="mailserver-"))
+    shutil.chown(directory, "mysql", "mysql")
+    server = MariaDB(directory)
+    server.install()
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(directory)
+
+
+class Failed(AssertionError):
+    """A module that failed, with its message as text and its result."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__(result.get("msg"))
+        self.result = result
+
+
+@dataclass
+class Host:
+    """A database host: modules in, results out; and a look at the rows."""
+
+    mariadb: MariaDB
+    collections: Path
+    dovecot: str = "dovecot"
+    postfix: str = "postfix"
+
+    def start(self, module: str, check: bool = False, diff: bool = True, **options: Any) -> Any:
+        arguments = {
+            "login_unix_socket": self.mariadb.socket,
+            "dovecot_database": self.dovecot,
+            "postfix_database": self.postfix,
+            "_ansible_check_mode": check,
+            "_ansible_diff": diff,
+            **options,
+        }
+        process = subprocess.Popen(
+            [sys.executable, str(RUNNER), module],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(self.collections)},
+        )
+        process.stdin.write(json.dumps(arguments))
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+    def finish(self, process: Any) -> dict[str, Any]:
+        out, err = process.communicate(timeout=300)
+        try:
+            result = json.loads(out)
+        except ValueError:
+            raise AssertionError(out + err) from None
+        assert "exception" not in result or "No MariaDB" in result["msg"], result["exception"]
+        if result.get("failed"):
+            raise Failed(result)
+        return result
+
+    def run(self, module: str, **options: Any) -> dict[str, Any]:
+        return self.finish(self.start(module, **options))
+
+    def user(self, address: str, **options: Any) -> dict[str, Any]:
+        return self.run("mail_user", address=address, **options)
+
+    def accounts(self, *accounts: dict[str, Any], **options: Any) -> dict[str, Any]:
+        return self.run("mail_accounts", accounts=list(accounts), **options)
+
+    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        connection = self.mariadb.connect()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, values or None)
+                return list(cursor.fetchall() or ())
+        finally:
+            connection.close()
+
+    def table(self, name: str) -> str:
+        database = self.dovecot if name.startswith("dovecot") else self.postfix
+        return f"`{database}`.`{name}`"
+
+    def rows(self, table: str, **where: Any) -> list[dict[str, Any]]:
+        condition = " AND ".join(f"`{column}` = %s" for column in where) or "1"
+        return self.sql(f"SELECT * FROM {self.table(table)} WHERE {condition}", *where.values())
+
+    def row(self, table: str, **where: Any) -> dict[str, Any]:
+        (row,) = self.rows(table, **where)
+        return row
+
+    def everything(self) -> dict[str, list[dict[str, Any]]]:
+        """All rows, in no particular order."""
+        return {t: sorted(self.rows(t), key=repr) for t in (*ROWS_OF, "mailserver_lock")}
+
+    def destinations(self, userid: str | None = None) -> set[tuple[str, str, int]]:
+        found = self.rows("smtp_destinations", **({"userid": userid} if userid else {}))
+        return {(row["source"], row["destination"], row["dispatch_address"]) for row in found}
+
+    def create_databases(self) -> None:
+        for name in {self.dovecot, self.postfix}:
+            self.sql(f"DROP DATABASE IF EXISTS `{name}`")
+            self.sql(f"CREATE DATABASE `{name}` CHARACTER SET latin1")
+
+    def empty(self) -> None:
+        for table in ROWS_OF[1], ROWS_OF[0], ROWS_OF[3]:
+            self.sql(f"DELETE FROM {self.table(table)}")
+
+
+@pytest.fixture
+def bare(mariadb: MariaDB, collections: Path) -> Host:
+    """A server with two empty databases."""
+    host = Host(mariadb, collections, "mail_d", "mail_p")
+    host.create_databases()
+    return host
+
+
+@pytest.fixture(scope="session")
+def prepared(mariadb: MariaDB, collections: Path) -> Host:
+    host = Host(mariadb, collections)
+    host.create_databases()
+    host.run("mail_schema")
+    return host
+
+
+@pytest.fixture
+def host(prepared: Host) -> Host:
+    """A server with tables, two domains and nobody in them."""
+    prepared.empty()
+    for domain in ("example.org", "second.example"):
+        prepared.sql(f"INSERT INTO {prepared.table('smtp_virtual_domains')} VALUES (%s, '')", domain)
+    return prepared
