@@ -1,0 +1,157 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: this is no interface of the collection and may change at any time.
+
+"""Ask a service's own programs whether they accept a staged set of configuration files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.groupware.mailserver.plugins.module_utils._config.files import ConfigFile
+from ansible_collections.groupware.mailserver.plugins.module_utils._config.postfix_settings import (
+    Program,
+    faults,
+)
+
+__all__ = ("SERVICES", "Candidate", "Service")
+
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A set that waits for its check."""
+
+    stage: str  # where it lies
+    directory: str  # where it would stand
+    files: Sequence[ConfigFile]
+    live: bool  # the servers that it names are there to be asked
+
+    def path(self, file: ConfigFile) -> str:
+        """Return where a file of the set lies now."""
+        return os.path.join(self.stage, file.path)
+
+    def known(self, complaint: str) -> bool:
+        """Tell whether a program only misses a file that comes with the set.
+
+        ``$config_directory`` in a staged main.cf stands for the final directory already.
+        """
+        return complaint.endswith("No such file or directory") and any(
+            f'"{os.path.join(self.directory, file.path)}"' in complaint for file in self.files
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a program said: exit status, standard output, and its complaints, a line each."""
+
+    status: int
+    output: str
+    complaints: list[str]
+
+
+def _ask(command: Sequence[str], candidate: Candidate, user: str | None = None) -> Answer:
+    identity = {"user": user, "group": user, "extra_groups": []} if user else {}
+    done = subprocess.run(  # type: ignore[call-overload]
+        command,
+        env={"PATH": _SYSTEM_PATH, "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+        errors="replace",
+        **identity,
+    )
+    # The stage has a random name that says nothing to the reader.
+    said = done.stderr.replace(f"{candidate.stage}/", "").replace(candidate.stage, "")
+    lines = [line.strip() for line in said.splitlines()]
+    complaints = [line for line in lines if line and not candidate.known(line)]
+    if done.returncode and not complaints:
+        complaints = [f"{' '.join(command[:1])} ended with status {done.returncode}"]
+    return Answer(done.returncode, done.stdout, complaints)
+
+
+def _pairs(text: str) -> dict[str, str]:
+    split = (line.partition("=") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, _equals, value in split}
+
+
+def _dovecot_faults(candidate: Candidate) -> list[str]:
+    """doveconf(1): every message on standard error is an error or a warning."""
+    main = candidate.path(candidate.files[-1])
+    return _ask(["doveconf", "-n", "-c", main], candidate).complaints
+
+
+def _dovecot_restart_settings(_files: Sequence[ConfigFile]) -> Mapping[str, str]:
+    """Everything else is taken over by ``doveadm reload``."""
+    return {}
+
+
+def _postconf(candidate: Candidate, *flags: str) -> Answer:
+    return _ask(["postconf", "-c", candidate.stage, *flags], candidate)
+
+
+def _postfix_program(candidate: Candidate) -> Program:
+    services = _postconf(candidate, "-M").output.splitlines()
+    return Program(
+        defaults=_pairs(_postconf(candidate, "-d").output),
+        map_types=frozenset(_postconf(candidate, "-m").output.split()),
+        sasl_types=frozenset(_postconf(candidate, "-a").output.split()),
+        services=frozenset(line.split()[0] for line in services if line.strip()),
+    )
+
+
+def _map_faults(candidate: Candidate) -> list[str]:
+    """Ask each SQL map as the user who will ask it: root would not notice wrong permissions."""
+    found: list[str] = []
+    for file in candidate.files:
+        if file.path.startswith("sql/"):
+            table = f"mysql:{candidate.path(file)}"
+            command = ["postmap", "-c", candidate.stage, "-q", "nobody@invalid", table]
+            answer = _ask(command, candidate, "postfix")
+            # Status 1 without a word is the right answer: no such address.
+            found += [f"{file.path}: {c}" for c in answer.complaints if "ended with" not in c]
+    return found
+
+
+def _postfix_faults(candidate: Candidate) -> list[str]:
+    settings = _postconf(candidate, "-n", "-x")
+    # A file that does not parse makes every later answer meaningless.
+    if settings.complaints:
+        return settings.complaints
+    found = _postconf(candidate, "-M").complaints
+    found += faults(_pairs(settings.output), _postfix_program(candidate))
+    found += _ask(["postfix", "-c", candidate.stage, "check"], candidate).complaints
+    return found + (_map_faults(candidate) if candidate.live else [])
+
+
+def _postfix_restart_settings(files: Sequence[ConfigFile]) -> Mapping[str, str]:
+    """postconf(5): only a stop and a start bring these two into effect."""
+    main = next((file.content for file in files if file.path == "main.cf"), "")
+    settings = _pairs(main)
+    return {name: settings.get(name, "") for name in ("inet_interfaces", "inet_protocols")}
+
+
+@dataclass(frozen=True)
+class Service:
+    """How one service's configuration is judged."""
+
+    program: str
+    faults: Callable[[Candidate], list[str]]
+    restart_settings: Callable[[Sequence[ConfigFile]], Mapping[str, str]]
+
+    @property
+    def installed(self) -> bool:
+        """Tell whether the checking program is there."""
+        return shutil.which(self.program, path=_SYSTEM_PATH) is not None
+
+
+SERVICES: Mapping[str, Service] = {
+    "dovecot": Service("doveconf", _dovecot_faults, _dovecot_restart_settings),
+    "postfix": Service("postconf", _postfix_faults, _postfix_restart_settings),
+}

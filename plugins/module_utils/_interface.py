@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: this is no interface of the collection and may change at any time.
+
+"""What can be told to be wrong with the mailserver_* variables before a host is touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.errors import (
+    Invalid,
+    shown,
+)
+from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.model import (
+    Address,
+    domain_name,
+)
+from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.wanted import (
+    account_faults,
+    domain_faults,
+)
+
+__all__ = ("SQL_ACCOUNTS", "interface_faults")
+
+SQL_ACCOUNTS = ("dovecot", "dovecot_dict", "postfix")
+_ROLE_ADDRESSES = ("postmaster", "abuse")
+
+
+def _said(fault: Invalid) -> str:
+    return str(fault)
+
+
+def _hostname(given: object) -> list[str]:
+    if given is None:
+        return ["is missing: expected the full name of the host, such as mail.example.org."]
+    try:
+        domain_name(given)
+    except Invalid as fault:
+        return [_said(fault)]
+    return []
+
+
+def _domains(given: object) -> list[str]:
+    if given is None or given == []:
+        return ["is missing: expected the list of mail domains, such as [example.org]."]
+    return domain_faults(given)
+
+
+def _matching(pattern: str, what: str) -> Callable[[object], list[str]]:
+    def faults(given: object) -> list[str]:
+        if isinstance(given, str) and re.fullmatch(pattern, given):
+            return []
+        return [f"{shown(given)} is not {what}."]
+
+    return faults
+
+
+_database = _matching(r"[A-Za-z0-9_-]{1,64}", "a database name: expected letters, digits, _ and -")
+_system_user = _matching(
+    r"[a-z_][a-z0-9_-]{0,31}", "a user name: expected lower-case letters, digits, _ and -"
+)
+_path = _matching(r"(/[A-Za-z0-9._@+-]+)+", "an absolute path without blanks")
+
+
+def _sql_password(account: str, given: object) -> list[str]:
+    """Refuse what no file format between Ansible and the server can carry; never show the value."""
+    if account not in SQL_ACCOUNTS:
+        return [f"{shown(account)} is no SQL account: expected {', '.join(SQL_ACCOUNTS)}."]
+    if not isinstance(given, str) or not given:
+        return [f"the password of {account} is not text."]
+    wrong = sorted({_described(letter) for letter in given if not _carried(letter)})
+    if wrong:
+        return [
+            f"the password of {account} holds {', '.join(wrong)}, which the configuration files of "
+            "Dovecot and Postfix cannot carry: expected printable ASCII without blanks, quotes, "
+            "backslash, $, %, #, { and }."
+        ]
+    return []
+
+
+def _carried(letter: str) -> bool:
+    return "!" <= letter <= "~" and letter not in "\"'\\$%#{}`"
+
+
+def _described(letter: str) -> str:
+    names = {" ": "a blank", "\n": "a line end", "\r": "a line end", "\t": "a tab"}
+    return names.get(letter, "a control character" if ord(letter) < 32 else f"'{letter}'")
+
+
+def _sql_passwords(given: object) -> list[str]:
+    if not isinstance(given, Mapping):
+        return [f"is not a dictionary: expected passwords for {', '.join(SQL_ACCOUNTS)}."]
+    return [fault for name, value in given.items() for fault in _sql_password(str(name), value)]
+
+
+def _postmaster(given: object) -> list[str]:
+    try:
+        Address.parse(given)
+    except Invalid as fault:
+        return [_said(fault)]
+    return []
+
+
+_RULES: Mapping[str, Callable[[object], list[str]]] = {
+    "mailserver_hostname": _hostname,
+    "mailserver_domains": _domains,
+    "mailserver_postmaster": _postmaster,
+    "mailserver_dovecot_database": _database,
+    "mailserver_postfix_database": _database,
+    "mailserver_sql_passwords": _sql_passwords,
+    "mailserver_mail_user": _system_user,
+    "mailserver_mail_directory": _path,
+    "mailserver_certificate_file": _path,
+    "mailserver_certificate_key_file": _path,
+}
+
+
+def _addresses(users: object) -> Iterator[str]:
+    """Yield the addresses and aliases of well-formed entries."""
+    for user in users if isinstance(users, list) else []:
+        if isinstance(user, Mapping):
+            yield str(user.get("address", "")).lower()
+            aliases = user.get("aliases")
+            for alias in aliases if isinstance(aliases, list) else []:
+                named = alias.get("address", "") if isinstance(alias, Mapping) else alias
+                yield str(named).lower()
+
+
+def _together(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong only in view of several variables."""
+    hostname = str(values["mailserver_hostname"]).lower()
+    domains = values["mailserver_domains"]
+    hosted = {str(name).lower() for name in domains} if isinstance(domains, list) else set()
+    if hostname in hosted:
+        yield (
+            f"mailserver_hostname: {shown(hostname)} is also in mailserver_domains: expected the name of the "
+            "host, such as mail.example.org, which is no mail domain itself (Postfix would take its mail for "
+            "the accounts of the system)."
+        )
+    local, _at, domain = str(values["mailserver_postmaster"]).lower().rpartition("@")
+    if domain in hosted and local in _ROLE_ADDRESSES:
+        if f"{local}@{domain}" not in set(_addresses(values["mailserver_users"])):
+            yield (
+                f"mailserver_postmaster: {shown(f'{local}@{domain}')} would forward to itself: expected the "
+                "address of a person, or one of mailserver_users with this address or alias."
+            )
+
+
+def interface_faults(values: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for everything that is wrong, beginning with the variable's name.
+
+    ``values`` has every variable of the interface; None where a required one is not set.
+    Values that are secrets are never shown.
+    """
+    found = [f"{name}: {fault}" for name, rule in _RULES.items() for fault in rule(values[name])]
+    users = account_faults(values["mailserver_users"], values["mailserver_domains"])
+    return found + [f"mailserver_users: {fault}" for fault in users] + list(_together(values))
