@@ -33,5 +33,5 @@ def pytest_runtest_makereport(item, call):
     tested = item.funcargs.get("mailhost") if hasattr(item, "funcargs") else None
     if report.failed and tested:
         said = tested.journal(*SERVICES, since="-90s")
-        report.sections.append((f"Journal of {tested.name}", said[-12000:]))
+        report.sections.append((f"Journal of {tested.name}", said[-6000:]))
     return report
