@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the roles write on a host, beside what they wrote when somebody last looked (golden/).
+
+After a wanted change: UPDATE_GOLDEN=1 make unit ARGS="-k golden", then read the diff of golden/.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+GOLDEN = HERE / "golden"
+POSTFIX = {"role": "postfix", "set": "__postfix_files"}
+DOVECOT = {"role": "dovecot", "set": "__dovecot_files"}
+CASES = {
+    "postfix": {**POSTFIX, "variables": {}},
+    "postfix-other": {
+        **POSTFIX,
+        "variables": {
+            "postfix_delivery": "lda",
+            "postfix_loopback_only": True,
+            "postfix_relayhost": "[smtp.example.net]:587",
+            "postfix_virtual_domains": "derived",
+            "postfix_reject_unknown_sender_domain": False,
+            "postfix_milters": ["inet:127.0.0.1:11332"],
+            "postfix_settings": {"biff": "yes", "maximal_queue_lifetime": "2d"},
+            "mailserver_postmaster": "o'brien@example.org",
+        },
+    },
+    "dovecot-2.3": {**DOVECOT, "variables": {"__dovecot_generation": "2.3"}},
+    "dovecot-2.4": {**DOVECOT, "variables": {"__dovecot_generation": "2.4"}},
+    "dovecot-2.4-other": {
+        **DOVECOT,
+        "variables": {
+            "__dovecot_generation": "2.4",
+            "dovecot_imap_client_workarounds": [],
+            "dovecot_quota_full_tempfail": False,
+            "dovecot_settings": {
+                "mail_debug": True,
+                "protocol imap": {"mail_max_userip_connections": 50},
+            },
+        },
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    # Without the path to the collection's link: the script needs ansible-core only.
+    done = subprocess.run(
+        [sys.executable, str(HERE / "render.py")],
+        input=json.dumps(CASES),
+        capture_output=True,
+        check=False,
+        text=True,
+        env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "False"},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def write(directory, files):
+    for path, content in files.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(content)
+
+
+def read(directory):
+    found = (path for path in sorted(directory.rglob("*")) if path.is_file())
+    return {str(path.relative_to(directory)): path.read_text() for path in found}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_files_are_those_of_golden(case, rendered):
+    if os.environ.get("UPDATE_GOLDEN"):
+        write(GOLDEN / case, rendered[case])
+    assert rendered[case] == read(GOLDEN / case)
+
+
+def test_passwords_are_in_the_files_for_secrets_alone(rendered):
+    holding = {path for case in rendered.values() for path in case if "password-of-" in case[path]}
+    assert {path for path in holding if not path.startswith("sql/")} == {
+        "dovecot-sql.conf",
+        "dovecot-dict-sql.conf",
+    }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_lines_have_no_blanks_at_their_ends(case, rendered):
+    ends = [
+        f"{path}: {line}"
+        for path, content in rendered[case].items()
+        for line in content.splitlines()
+        # An empty value in main.cf: the blank belongs to `name = `.
+        if line != line.rstrip() and not line.endswith(" = ")
+    ]
+    assert ends == []
