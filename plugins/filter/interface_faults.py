@@ -13,8 +13,10 @@ version_added: 0.1.0
 author:
   - groupware.mailserver developers (@groupware)
 description:
-  - Looks at all variables of the inventory interface together and returns a sentence for everything that is wrong.
-  - A sentence names the variable, the value and what is expected; values of passwords are never shown.
+  - Looks at all variables of the inventory interface together and returns a sentence for
+    everything that is wrong.
+  - A sentence names the variable, the value and what is expected; values of passwords are never
+    shown.
   - The role P(groupware.mailserver.mailserver#role) uses it before any host is touched.
 positional: _input
 options:

@@ -10,15 +10,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.errors import (
+from ._accounts.errors import (
     Invalid,
     shown,
 )
-from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.model import (
+from ._accounts.model import (
     Address,
     domain_name,
 )
-from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.wanted import (
+from ._accounts.wanted import (
     account_faults,
     domain_faults,
 )
@@ -136,17 +136,18 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     hosted = {str(name).lower() for name in domains} if isinstance(domains, list) else set()
     if hostname in hosted:
         yield (
-            f"mailserver_hostname: {shown(hostname)} is also in mailserver_domains: expected the name of the "
-            "host, such as mail.example.org, which is no mail domain itself (Postfix would take its mail for "
-            "the accounts of the system)."
+            f"mailserver_hostname: {shown(hostname)} is also in mailserver_domains: expected the "
+            "name of the host, such as mail.example.org, which is no mail domain itself "
+            "(Postfix would take its mail for the accounts of the system)."
         )
     local, _at, domain = str(values["mailserver_postmaster"]).lower().rpartition("@")
-    if domain in hosted and local in _ROLE_ADDRESSES:
-        if f"{local}@{domain}" not in set(_addresses(values["mailserver_users"])):
-            yield (
-                f"mailserver_postmaster: {shown(f'{local}@{domain}')} would forward to itself: expected the "
-                "address of a person, or one of mailserver_users with this address or alias."
-            )
+    itself = f"{local}@{domain}"
+    known = set(_addresses(values["mailserver_users"]))
+    if domain in hosted and local in _ROLE_ADDRESSES and itself not in known:
+        yield (
+            f"mailserver_postmaster: {shown(itself)} would forward to itself: expected the address "
+            "of a person, or one of mailserver_users with this address or alias."
+        )
 
 
 def interface_faults(values: Mapping[str, Any]) -> list[str]:

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_config
-short_description: The configuration files of Dovecot or Postfix, checked as a whole before a service sees them
+short_description: Configuration files, checked as a whole before a service sees them
 version_added: 0.1.0
 author:
   - groupware.mailserver developers (@groupware)
 description:
-  - Lays out the whole set of files beside the standing ones, has it checked there by the service's own
-    programs, and only then moves each file into place. A set that its program refuses or warns about
-    never stands where a service reads it; the task fails with the program's words.
-  - For Postfix, values that C(postfix check) lets pass although the daemons do not know them (restrictions,
-    security levels, booleans, numbers, lookup table types, transports) are refused too, and every SQL map is asked once as the user C(postfix).
-  - Remembers what the service has loaded. A run that is killed between the installation of the files and the
-    reload is therefore finished by the next run, and so is a file in O(watch) that was changed by somebody else.
-  - The module does not reload the service. It tells by RV(action) what is to be done, and a handler that did it
-    moves the file C(SERVICE.next) in O(state_directory) to C(SERVICE.loaded).
+  - Lays out the whole set of files beside the standing ones, has it checked there by the
+    service's own programs, and only then moves each file into place. A set that its program
+    refuses or warns about never stands where a service reads it; the task fails with the
+    program's words.
+  - For Postfix, values that C(postfix check) lets pass although the daemons do not know them
+    (restrictions, security levels, booleans, numbers, lookup table types, transports) are refused
+    too, and every SQL map is asked once as the user C(postfix).
+  - Remembers what the service has loaded. A run that is killed between the installation of the
+    files and the reload is therefore finished by the next run, and so is a file in O(watch) that
+    was changed by somebody else.
+  - The module does not reload the service. It tells by RV(action) what is to be done, and a
+    handler that did it moves the file C(SERVICE.next) in O(state_directory) to C(SERVICE.loaded).
 attributes:
   check_mode:
     support: full
@@ -32,7 +35,7 @@ options:
   service:
     description: Whose configuration it is; this decides how it is checked.
     type: str
-    choices: [dovecot, postfix]
+    choices: [dovecot, mariadb, postfix]
     required: true
   directory:
     description: Absolute path of the directory of the set. It must exist, except in check mode.
@@ -40,8 +43,9 @@ options:
     required: true
   files:
     description:
-      - The files, in the order in which they are put in place. List what others read before its readers.
-      - For Dovecot the last one is the main file.
+      - The files, in the order in which they are put in place. List what others read before its
+        readers.
+      - For Dovecot and MariaDB the last one is the main file.
     type: list
     elements: dict
     required: true
@@ -51,7 +55,9 @@ options:
         type: str
         required: true
       content:
-        description: The content. Exactly one of O(files[].content) and O(files[].secret_content) is required.
+        description:
+          - The content. Exactly one of O(files[].content) and O(files[].secret_content) is
+            required.
         type: str
       secret_content:
         description: The content of a file that holds a secret; it is never shown.
@@ -69,7 +75,9 @@ options:
         type: str
         default: "0644"
   watch:
-    description: Absolute paths of other files that the service reads when it starts, such as its certificate.
+    description:
+      - Absolute paths of other files that the service reads when it starts, such as its
+        certificate.
     type: list
     elements: path
     default: []
@@ -78,7 +86,9 @@ options:
     type: path
     default: /var/lib/groupware-mailserver
   backup_directory:
-    description: Where the files that stood in O(directory) are kept when the set is put there for the first time.
+    description:
+      - Where the files that stood in O(directory) are kept when the set is put there for the
+        first time.
     type: path
     default: /var/backups/groupware-mailserver
 """
@@ -135,7 +145,7 @@ FILE = {
 }
 
 SPEC = {
-    "service": {"type": "str", "choices": ["dovecot", "postfix"], "required": True},
+    "service": {"type": "str", "choices": ["dovecot", "mariadb", "postfix"], "required": True},
     "directory": {"type": "path", "required": True},
     "files": {
         "type": "list",

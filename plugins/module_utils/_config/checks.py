@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.groupware.mailserver.plugins.module_utils._config.files import ConfigFile
-from ansible_collections.groupware.mailserver.plugins.module_utils._config.postfix_settings import (
+from .files import ConfigFile
+from .postfix_settings import (
     Program,
     faults,
 )
@@ -92,6 +92,19 @@ def _dovecot_restart_settings(_files: Sequence[ConfigFile]) -> Mapping[str, str]
     return {}
 
 
+def _mariadb_faults(candidate: Candidate) -> list[str]:
+    """mariadbd --help reads its options; what it says of limits is about that process only."""
+    options = [f"--defaults-file={candidate.path(candidate.files[-1])}", "--user=mysql"]
+    answer = _ask(["mariadbd", *options, "--help", "--verbose"], candidate)
+    said = [line for line in answer.complaints if "[ERROR]" in line or " option " in line]
+    return said or (answer.complaints if answer.status else [])
+
+
+def _mariadb_restart_settings(files: Sequence[ConfigFile]) -> Mapping[str, str]:
+    """A server reads its options when it starts, and only then."""
+    return {file.path: file.content for file in files}
+
+
 def _postconf(candidate: Candidate, *flags: str) -> Answer:
     return _ask(["postconf", "-c", candidate.stage, *flags], candidate)
 
@@ -152,6 +165,7 @@ class Service:
 
 
 SERVICES: Mapping[str, Service] = {
+    "mariadb": Service("mariadbd", _mariadb_faults, _mariadb_restart_settings),
     "dovecot": Service("doveconf", _dovecot_faults, _dovecot_restart_settings),
     "postfix": Service("postconf", _postfix_faults, _postfix_restart_settings),
 }

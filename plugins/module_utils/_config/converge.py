@@ -10,19 +10,19 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.groupware.mailserver.plugins.module_utils._config.checks import (
+from .checks import (
     SERVICES,
     Candidate,
 )
-from ansible_collections.groupware.mailserver.plugins.module_utils._config.effect import (
+from .effect import (
     Stamps,
     action,
     stamp,
 )
-from ansible_collections.groupware.mailserver.plugins.module_utils._config.errors import (
+from .errors import (
     ConfigurationRefused,
 )
-from ansible_collections.groupware.mailserver.plugins.module_utils._config.files import (
+from .files import (
     ConfigFile,
     back_up,
     differences,

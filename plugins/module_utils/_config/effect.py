@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: this is no interface of the collection and may change at any time.
 
-"""Which configuration a running service has loaded, and what it takes to bring a new one into effect.
+"""Which configuration a running service has loaded, and what brings a new one into effect.
 
 A *stamp* is a small root-only file that says what a service read when it was last started or
 reloaded: a digest of its files, and the settings that only a restart brings into effect. The stamp
@@ -19,7 +19,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 
-from ansible_collections.groupware.mailserver.plugins.module_utils._config.files import ConfigFile
+from .files import ConfigFile
 
 __all__ = ("Stamps", "action", "stamp")
 
@@ -35,7 +35,7 @@ def _fingerprint(path: str) -> str:
 def stamp(
     files: Sequence[ConfigFile], watched: Sequence[str], restart_settings: Mapping[str, str]
 ) -> str:
-    """Return the stamp of a set of files and of other files (absolute paths) that the service reads."""
+    """Return the stamp of a set of files and of other files (absolute paths) that belong to it."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(repr((file.path, file.owner, file.group, file.mode)).encode())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.errors import (
+from .._accounts.errors import (
     MailhostError,
 )
 

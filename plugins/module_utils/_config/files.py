@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.groupware.mailserver.plugins.module_utils._config.errors import UnsafePath
+from .errors import UnsafePath
 
 __all__ = ("ConfigFile", "Difference", "back_up", "differences", "install", "staged")
 
@@ -89,10 +89,10 @@ def _difference(directory: str, file: ConfigFile) -> Difference | None:
     content = _content(path)
     wanted = _said_attributes(file.owner, file.group, file.mode)
     if content is None:
-        return Difference(path, "", "(secret)\n" if file.secret else file.content)
+        return Difference(path, "", "(content not shown)\n" if file.secret else file.content)
     if content != file.content:
         if file.secret:
-            return Difference(path, "(secret, kept)\n", "(secret, new)\n")
+            return Difference(path, "(content not shown)\n", "(new content, not shown)\n")
         return Difference(path, content, file.content)
     if _attributes(path) != wanted:
         return Difference(path, _attributes(path), wanted)
@@ -117,11 +117,9 @@ def _make_parents(root: str, file: ConfigFile) -> None:
 
 
 def _write(path: str, file: ConfigFile) -> None:
-    # Created for root alone, opened to others only when it has its owner: never readable too widely.
+    # For root alone until it has its owner: never readable too widely.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(
-        descriptor, "w", encoding="utf-8", errors="surrogateescape", newline=""
-    ) as stream:
+    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
         stream.write(file.content)
         stream.flush()
         os.fsync(stream.fileno())

@@ -5,7 +5,8 @@
 """Wrong values of main.cf that ``postfix check`` and ``postconf`` let pass.
 
 Postfix reads most values only in the daemon that uses them: a misspelt restriction turns into
-``451 4.3.5 Server configuration error`` for every client, a misspelt security level switches TLS off.
+``451 4.3.5 Server configuration error`` for every client, a misspelt security level switches TLS
+off.
 The rules here are those of postconf(5), access(5) and smtpd(8) for Postfix 3.7 to 3.10.
 """
 
@@ -43,9 +44,7 @@ _WORDS: dict[str, frozenset[str]] = {
     "smtp_tls_ciphers": _CIPHER_GRADES,
     "smtp_tls_mandatory_ciphers": _CIPHER_GRADES,
     "smtpd_forbid_bare_newline": frozenset(("yes", "no", "normalize", "reject", "note")),
-    "milter_default_action": frozenset(
-        ("accept", "reject", "tempfail", "quarantine", "shutdown")
-    ),
+    "milter_default_action": frozenset(("accept", "reject", "tempfail", "quarantine", "shutdown")),
     "smtp_dns_support_level": frozenset(("", "disabled", "enabled", "dnssec")),
     "smtp_address_preference": frozenset(("any", "ipv4", "ipv6")),
     "postscreen_greet_action": frozenset(("ignore", "enforce", "drop")),
@@ -175,7 +174,7 @@ def _single_rule(name: str, program: Program) -> _Rule | None:
 
 
 def faults(settings: Mapping[str, str], program: Program) -> list[str]:
-    """Return a sentence for every setting (expanded, as ``postconf -nx`` prints it) that is wrong."""
+    """Return a sentence for every wrong setting (expanded, as ``postconf -nx`` prints them)."""
     classes = frozenset(_tokens(settings.get("smtpd_restriction_classes", "")))
     found: list[str] = []
     for name, value in settings.items():
