@@ -24,7 +24,8 @@ import yaml
 
 MOLECULE = Path(__file__).resolve().parents[1]
 TOP = MOLECULE.parent
-ANSWER = 30.0  # seconds for one answer of a server
+ANSWER = 90.0  # seconds for one answer: Dovecot 2.4 takes 60 to notice that its database is gone
+SOON = 30.0  # seconds for something to come about
 CLIENT = "client"  # the foreign container, which also is the rest of the world
 
 
@@ -73,7 +74,7 @@ def sasl_plain(username, password):
 # --- waiting ---------------------------------------------------------------------------------
 
 
-def eventually(question, *, within=ANSWER, what="an answer"):
+def eventually(question, *, within=SOON, what="an answer"):
     """Asks again, ever more patiently, until the answer is true."""
     start, pause = time.monotonic(), 0.05
     while not (answer := question()):

@@ -111,16 +111,10 @@ def test_managesieve_refuses_a_wrong_password(mailhost):
 
 @pytest.mark.parametrize("name", ["' OR '1'='1", "ann@example.org' -- ", 'a"b@example.org', "%u"])
 def test_a_name_is_never_a_piece_of_a_query(mailhost, name):
-    with (
-        pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"),
-        mailhost.imap(ANN, login=name),
-    ):
-        pass
-
-
-def test_who_only_forwards_has_no_mailbox_to_open(mailhost):
-    with pytest.raises(imaplib.IMAP4.error), mailhost.imap(PEOPLE["away"]):
-        pass
+    """Asked on the host: over the network every failure makes Dovecot wait longer."""
+    asked = mailhost.run("doveadm", "auth", "test", name, ANN.password, check=False)
+    assert asked.returncode == 77
+    assert "auth failed" in asked.stdout + asked.stderr
 
 
 # --- no password before TLS

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import imaplib
 import smtplib
 import time
@@ -18,7 +19,7 @@ BACK = 30  # seconds after the start of the database
 
 @pytest.fixture
 def stopped(mailhost):
-    """Stops the database, and starts it again whatever happens."""
+    """Stops the database; whatever happens, the host is whole again afterwards."""
 
     def stop():
         mailhost.run("systemctl", "stop", "mariadb")
@@ -27,6 +28,9 @@ def stopped(mailhost):
     mailhost.run("pkill", "-CONT", "-x", "qmgr", check=False)
     mailhost.run("systemctl", "start", "mariadb")
     eventually(lambda: answered(mailhost), within=90, what="logins work again")
+    # Postfix leaves a database alone for a minute that it could not reach; other tests do not wait.
+    mailhost.run("postfix", "reload")
+    eventually(lambda: emptied(mailhost), within=90, what="the queue is empty")
 
 
 def answered(mailhost):
@@ -36,6 +40,12 @@ def answered(mailhost):
             return True
     except (imaplib.IMAP4.error, AssertionError, OSError, smtplib.SMTPException):
         return False
+
+
+def emptied(mailhost):
+    """Asks for delivery now, instead of when Postfix would try again."""
+    mailhost.run("postqueue", "-f")
+    return not mailhost.queue()
 
 
 def unanswered(mailhost, recipient):
@@ -68,17 +78,9 @@ def test_mail_waits_while_the_database_is_away(mailhost, stopped):
     eventually(lambda: answered(mailhost), within=BACK, what="logins work again")
     assert time.monotonic() - start < BACK
 
-    for sent, person in ((on_its_way, ANN), (at_home, BOB)):
-        eventually(
-            lambda s=sent, p=person: flushed(mailhost, s, p), within=120, what=f"{sent} arrives"
-        )
-    mailhost.queue_becomes_empty()
-
-
-def flushed(mailhost, sent, person):
-    """Asks for delivery now, instead of when Postfix would try again."""
-    mailhost.run("postqueue", "-f")
-    return mailhost.has(person, sent)
+    eventually(lambda: emptied(mailhost), within=150, what="everything queued is delivered")
+    mailhost.arrived(ANN, on_its_way)
+    mailhost.arrived(BOB, at_home)
 
 
 def test_the_database_may_go_away_a_second_time(mailhost, stopped):
@@ -88,6 +90,17 @@ def test_the_database_may_go_away_a_second_time(mailhost, stopped):
     mailhost.run("systemctl", "start", "mariadb")
     eventually(lambda: answered(mailhost), within=BACK, what="logins work again")
     sent = letter(OUTSIDE, ANN.address)
-    eventually(lambda: unanswered(mailhost, ANN.address) == 250, within=BACK, what="mail is taken")
-    mailhost.send(sent)
+    eventually(lambda: taken(mailhost, sent), within=90, what="mail is taken again")
+    eventually(lambda: emptied(mailhost), within=90, what="everything queued is delivered")
     mailhost.arrived(ANN, sent)
+
+
+def taken(mailhost, sent):
+    """Tries to hand the message over, as a foreign server does again and again."""
+    code = unanswered(mailhost, sent.to)
+    assert code == 250 or code // 100 == 4
+    if code == 250:
+        with contextlib.suppress(smtplib.SMTPException):
+            mailhost.send(sent)
+            return True
+    return False
