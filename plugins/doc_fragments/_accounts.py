@@ -10,8 +10,8 @@ class ModuleDocFragment:
 options:
   client_idnr:
     description:
-      - Owner of the rows, as C(smtp_users.client_idnr) holds it. The default is the constant of this
-        collection, which no tine installation uses.
+      - Owner of the rows, as C(smtp_users.client_idnr) holds it. The default is the constant of
+        this collection, which no tine installation uses.
       - Accounts of another owner are refused.
     type: str
     default: 8fe8f1da99045c15d5b1aa9978d57fd67e8214c9
@@ -33,7 +33,8 @@ options:
   known_domains:
     description:
       - In check mode, domains that count as hosted although the database does not list them yet.
-      - Ignored outside of check mode, where M(groupware.mailserver.mail_domain) has to have run before.
+      - Ignored outside of check mode, where M(groupware.mailserver.mail_domain) has to have run
+        before.
     type: list
     elements: str
     default: []
@@ -43,13 +44,13 @@ options:
     default: false
 requirements:
   - >-
-    Passlib 1.7.4 (Debian package python3-passlib) on the managed host, where a password in clear has to be
-    made into a hash of, or verified against, one of the crypt schemes
+    Passlib 1.7.4 (Debian package python3-passlib) on the managed host, where a password in clear
+    has to be made into a hash of, or verified against, one of the crypt schemes
   - bcrypt (python3-bcrypt) for C(BLF-CRYPT), argon2-cffi (python3-argon2) for C(ARGON2ID)
 notes:
-  - An account is a row in C(dovecot_users), one in C(smtp_users) and its rows in C(smtp_destinations), as
-    tine Groupware writes them. All changes of a run are one transaction.
+  - An account is a row in C(dovecot_users), one in C(smtp_users) and its rows in
+    C(smtp_destinations), as tine Groupware writes them. All changes of a run are one transaction.
   - What is not said of an account that exists is kept.
-  - Removing an account keeps its mail on disk. A new account whose home already holds mail is refused
-    unless it says C(reuse_mail), as far as the home lies on the managed host.
+  - Removing an account keeps its mail on disk. A new account whose home already holds mail is
+    refused unless it says C(reuse_mail), as far as the home lies on the managed host.
 """

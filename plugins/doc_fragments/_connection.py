@@ -37,7 +37,8 @@ options:
     type: str
     default: dovecot
   postfix_database:
-    description: Database with the tables that Postfix reads. May be the same as O(dovecot_database).
+    description: Database with the tables that Postfix reads. May be the same as
+      O(dovecot_database).
     type: str
     default: postfix
 requirements:

@@ -63,7 +63,7 @@ class Server:
 
         What was lost during COMMIT is read again: if there is nothing left to do, it was done.
         """
-        uncertain: t.Optional[Result] = None
+        uncertain: Result | None = None
         patience = _Patience()
         while True:
             result = None
@@ -134,7 +134,7 @@ class Server:
 def _places(params: t.Mapping[str, t.Any]) -> list[tuple[str, dict[str, t.Any]]]:
     if not params["login_host"]:
         path = params["login_unix_socket"]
-        return [(path, {"unix_socket": path})]
+        return [(path, {"unix_socket": path, "ssl_disabled": True})]
     port = params["login_port"]
     return [(f"{host}:{port}", {"host": host, "port": port}) for host in params["login_host"]]
 
@@ -156,7 +156,7 @@ class _Patience:
 
     def __init__(self) -> None:
         self._attempts = 0
-        self._until: t.Optional[float] = None
+        self._until: float | None = None
 
     def spend(self, error: Exception) -> None:
         """Wait before the next attempt, or give up with the reason."""

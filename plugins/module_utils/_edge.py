@@ -86,7 +86,7 @@ def refuse(faults: t.Sequence[str], written: int = 0) -> None:
 
 
 @contextlib.contextmanager
-def _server(module: AnsibleModule) -> t.Iterator[t.Optional[_connection.Server]]:
+def _server(module: AnsibleModule) -> t.Iterator[_connection.Server | None]:
     """The server, or None where check mode finds a host that will only get one."""
     if module.check_mode and _connection.is_bare(module.params):
         yield None
@@ -128,7 +128,7 @@ def converge_accounts(
 class _Accounts:
     """One run over the accounts: read, plan, check; then lock, read, plan, check, write."""
 
-    def __init__(self, module: AnsibleModule, server: t.Optional[_connection.Server]) -> None:
+    def __init__(self, module: AnsibleModule, server: _connection.Server | None) -> None:
         self.params = module.params
         self.check_mode = module.check_mode
         self.server = server
@@ -248,7 +248,7 @@ def converge_domains(module: AnsibleModule) -> None:
 
 
 class _Domains:
-    def __init__(self, module: AnsibleModule, server: t.Optional[_connection.Server]) -> None:
+    def __init__(self, module: AnsibleModule, server: _connection.Server | None) -> None:
         self.check_mode = module.check_mode
         self.server = server
         self.names = _connection.names(module.params)
@@ -301,7 +301,7 @@ def converge_schema(module: AnsibleModule) -> None:
 
 
 class _Schema:
-    def __init__(self, module: AnsibleModule, server: t.Optional[_connection.Server]) -> None:
+    def __init__(self, module: AnsibleModule, server: _connection.Server | None) -> None:
         self.check_mode = module.check_mode
         self.server = server
         self.names = _connection.names(module.params)

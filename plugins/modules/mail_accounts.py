@@ -9,10 +9,11 @@ module: mail_accounts
 short_description: Many mail accounts in tine's tables at once
 version_added: 0.1.0
 description:
-  - Keeps all the given accounts of a mail host whose Dovecot and Postfix read their users from tine Groupware's
-    tables, in one task and one transaction.
+  - Keeps all the given accounts of a mail host whose Dovecot and Postfix read their users from
+    tine Groupware's tables, in one task and one transaction.
   - Accounts that are not given are left alone.
-  - Everything that is wrong with the accounts is found before anything is written, and told together.
+  - Everything that is wrong with the accounts is found before anything is written, and told
+    together.
 author:
   - groupware.mailserver developers (@groupware)
 extends_documentation_fragment:
@@ -43,15 +44,18 @@ options:
         default: present
       username:
         description:
-          - Name of the mailbox, which is also a name to log in with, as C(local@domain). The domain may be one
-            that nobody mails to.
-          - The default for a new account is O(accounts[].address); an account that exists keeps its own.
-          - An account is also found by this name if it is said, so that O(accounts[].address) can be changed.
+          - Name of the mailbox, which is also a name to log in with, as C(local@domain). The
+            domain may be one that nobody mails to.
+          - The default for a new account is O(accounts[].address); an account that exists keeps
+            its own.
+          - An account is also found by this name if it is said, so that O(accounts[].address) can
+            be changed.
         type: str
       password:
         description:
           - Password in clear. May hold any character but line ends and NUL.
-          - It is verified against what is stored, and stored anew in O(accounts[].password_scheme) only if that fails.
+          - It is verified against what is stored, and stored anew in
+            O(accounts[].password_scheme) only if that fails.
           - A new account needs this or O(accounts[].password_hash).
           - Mutually exclusive with O(accounts[].password_hash).
         type: str
@@ -74,14 +78,16 @@ options:
         default: always
       quota:
         description:
-          - Limit of the mailbox, as a number of bytes or a size such as V(500M) or V(2G) (powers of 1024).
-          - V(0) and V(unlimited) are no limit. Kept in MiB, so that anything between 1 byte and 1 MiB is refused.
+          - Limit of the mailbox, as a number of bytes or a size such as V(500M) or V(2G) (powers
+            of 1024).
+          - V(0) and V(unlimited) are no limit. Kept in MiB, so that anything between 1 byte and 1
+            MiB is refused.
         type: raw
       aliases:
         description:
           - Other addresses that reach this account. The list is complete, V([]) removes all.
-          - Each is an address, or a dictionary of C(address) and C(dispatch_address). The latter says
-            whether the alias may be used as a sender and defaults to V(true).
+          - Each is an address, or a dictionary of C(address) and C(dispatch_address). The latter
+            says whether the alias may be used as a sender and defaults to V(true).
           - C(@domain) is a catch-all, for what no other account or alias of a domain takes.
         type: list
         elements: raw
@@ -109,7 +115,8 @@ options:
     default: SHA512-CRYPT
   transaction_size:
     description:
-      - How many accounts to write in one transaction. V(0) is all of them in one, which leaves all or nothing.
+      - How many accounts to write in one transaction. V(0) is all of them in one, which leaves
+        all or nothing.
       - On a Galera cluster V(500) keeps the other nodes from waiting.
       - Accounts that hand an address to each other are never divided.
     type: int
@@ -157,7 +164,8 @@ counts:
       description: Accounts that already were as wished.
       type: int
 actions:
-  description: One sentence for each account that changes. Ends after 200 accounts with their number.
+  description: One sentence for each account that changes. Ends after 200 accounts with their
+    number.
   returned: success
   type: list
   elements: str

@@ -65,7 +65,10 @@ faults:
   returned: failure because of the wish
   type: list
   elements: str
-  sample: ["domain example.org is still used by ann@example.org: remove these accounts and aliases first."]
+  sample:
+    - >-
+      domain example.org is still used by ann@example.org: remove these accounts and
+      aliases first.
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -9,10 +9,12 @@ module: mail_schema
 short_description: The tables of a mail host, as tine Groupware of 2026 has them
 version_added: 0.1.0
 description:
-  - Creates the tables of tine Groupware's mail schema of 2026 that are missing, and what this collection adds to them.
-  - The additions are wider password columns, indexes, the generated columns C(smtp_users.routing_domain) and
-    C(smtp_destinations.source_domain), the table C(smtp_virtual_domains), the table C(dovecot_last_login) with two
-    triggers, and the table C(mailserver_lock). tine keeps reading and writing all of it.
+  - Creates the tables of tine Groupware's mail schema of 2026 that are missing, and what this
+    collection adds to them.
+  - The additions are wider password columns, indexes, the generated columns
+    C(smtp_users.routing_domain) and C(smtp_destinations.source_domain), the table
+    C(smtp_virtual_domains), the table C(dovecot_last_login) with two triggers, and the table
+    C(mailserver_lock). tine keeps reading and writing all of it.
   - Tables that are there in the form of an older generation are refused, and nothing is changed.
   - The databases have to exist.
 author:

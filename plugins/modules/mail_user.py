@@ -9,7 +9,8 @@ module: mail_user
 short_description: One mail account in tine's tables
 version_added: 0.1.0
 description:
-  - Keeps one account of a mail host whose Dovecot and Postfix read their users from tine Groupware's tables.
+  - Keeps one account of a mail host whose Dovecot and Postfix read their users from tine
+    Groupware's tables.
   - The account is its mailbox, its names to log in with, its password, quota, aliases and forwards.
   - This is M(groupware.mailserver.mail_accounts) with one account.
 author:
@@ -36,15 +37,16 @@ options:
     default: present
   username:
     description:
-      - Name of the mailbox, which is also a name to log in with, as C(local@domain). The domain may be one
-        that nobody mails to.
+      - Name of the mailbox, which is also a name to log in with, as C(local@domain). The domain
+        may be one that nobody mails to.
       - The default for a new account is O(address); an account that exists keeps its own.
       - An account is also found by this name if it is said, so that O(address) can be changed.
     type: str
   password:
     description:
       - Password in clear. May hold any character but line ends and NUL.
-      - It is verified against what is stored, and stored anew in O(password_scheme) only if that fails.
+      - It is verified against what is stored, and stored anew in O(password_scheme) only if that
+        fails.
       - A new account needs this or O(password_hash).
       - Mutually exclusive with O(password_hash).
     type: str
@@ -67,8 +69,10 @@ options:
     default: always
   quota:
     description:
-      - Limit of the mailbox, as a number of bytes or a size such as V(500M) or V(2G) (powers of 1024).
-      - V(0) and V(unlimited) are no limit. Kept in MiB, so that anything between 1 byte and 1 MiB is refused.
+      - Limit of the mailbox, as a number of bytes or a size such as V(500M) or V(2G) (powers of
+        1024).
+      - V(0) and V(unlimited) are no limit. Kept in MiB, so that anything between 1 byte and 1 MiB
+        is refused.
     type: raw
   aliases:
     description:
@@ -106,7 +110,7 @@ EXAMPLES = r"""
 - name: Bob has two gigabytes, two more addresses, and a copy of his mail goes elsewhere
   groupware.mailserver.mail_user:
     address: bob@example.org
-    password_hash: "{SHA512-CRYPT}$6$0123456789abcdef$KQ0JnGJSzjMOFdBRmN4VWvcUPnf2OYFSGQcxhCzSMnLhgHP65SvSbSzHa1x5IoFBiYdqSOnW9NsDGOd0CGoRy1"
+    password_hash: "{SSHA256}UNr1qcQwrYUHfdr00byC5KXJ1i8YUb5yVpyauePRO4MDo1wJ"
     quota: 2G
     aliases:
       - info@example.org
@@ -149,7 +153,8 @@ counts:
       description: Accounts that already were as wished.
       type: int
 actions:
-  description: One sentence for each account that changes. Ends after 200 accounts with their number.
+  description: One sentence for each account that changes. Ends after 200 accounts with their
+    number.
   returned: success
   type: list
   elements: str

@@ -68,19 +68,34 @@ class MariaDB:
 
     def install(self) -> None:
         subprocess.run(
-            ["mariadb-install-db", "--no-defaults", "--user=mysql", "--skip-test-db",
-             f"--datadir={self.directory / 'data'}"],
-            check=True, capture_output=True, timeout=120,
+            [
+                "mariadb-install-db",
+                "--no-defaults",
+                "--user=mysql",
+                "--skip-test-db",
+                f"--datadir={self.directory / 'data'}",
+            ],
+            check=True,
+            capture_output=True,
+            timeout=120,
         )
 
     def start(self) -> None:
         program = shutil.which("mariadbd", path="/usr/sbin:/usr/bin:" + os.environ["PATH"])
         assert program, "the tests need mariadb-server"
         self.process = subprocess.Popen(
-            [program, "--no-defaults", "--user=mysql", f"--datadir={self.directory / 'data'}",
-             f"--socket={self.socket}", "--skip-networking", f"--pid-file={self.directory}/pid",
-             "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=256M",
-             f"--log-error={self.directory / 'error.log'}"],
+            [
+                program,
+                "--no-defaults",
+                "--user=mysql",
+                f"--datadir={self.directory / 'data'}",
+                f"--socket={self.socket}",
+                "--skip-networking",
+                f"--pid-file={self.directory}/pid",
+                "--innodb-flush-log-at-trx-commit=2",
+                "--innodb-buffer-pool-size=256M",
+                f"--log-error={self.directory / 'error.log'}",
+            ],
         )
         self._await()
 
@@ -104,8 +119,14 @@ class MariaDB:
         self.process.wait(60)
 
     def connect(self) -> Any:
-        return pymysql.connect(unix_socket=self.socket, user="root", autocommit=True,
-                               charset="utf8", cursorclass=pymysql.cursors.DictCursor)
+        return pymysql.connect(
+            unix_socket=self.socket,
+            user="root",
+            autocommit=True,
+            ssl_disabled=True,
+            charset="utf8",
+            cursorclass=pymysql.cursors.DictCursor,
+        )
 
 
 @pytest.fixture(scope="session")
@@ -162,7 +183,10 @@ class Host:
         """The module in a process of its own."""
         process = subprocess.Popen(
             [sys.executable, str(RUNNER), module],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
             env={**os.environ, "PYTHONPATH": str(self.collections)},
         )
         process.stdin.write(json.dumps(self._arguments(**options)))
@@ -177,9 +201,12 @@ class Host:
     def run(self, module: str, **options: Any) -> dict[str, Any]:
         """The module in this process, which is a second faster."""
         out = io.StringIO()
-        with patch_module_args(self._arguments(**options)), contextlib.redirect_stdout(out):
-            with pytest.raises(SystemExit):
-                importlib.import_module(f"{MODULES}.{module}").main()
+        with (
+            patch_module_args(self._arguments(**options)),
+            contextlib.redirect_stdout(out),
+            contextlib.suppress(SystemExit),
+        ):
+            importlib.import_module(f"{MODULES}.{module}").main()
         return judged(out.getvalue())
 
     def user(self, address: str, **options: Any) -> dict[str, Any]:
@@ -248,5 +275,7 @@ def host(prepared: Host) -> Host:
     """A server with tables, two domains and nobody in them."""
     prepared.empty()
     for domain in ("example.org", "second.example"):
-        prepared.sql(f"INSERT INTO {prepared.table('smtp_virtual_domains')} VALUES (%s, '')", domain)
+        prepared.sql(
+            f"INSERT INTO {prepared.table('smtp_virtual_domains')} VALUES (%s, '')", domain
+        )
     return prepared

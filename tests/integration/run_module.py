@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a module as a managed host does, in a process of its own: options on stdin, result on stdout."""
+"""Runs a module as a managed host does, in its own process: options on stdin, result on stdout."""
 
 from __future__ import annotations
 

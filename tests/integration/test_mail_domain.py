@@ -19,7 +19,12 @@ def test_domains_come_and_go(host: Host):
     assert predicted["actions"] == ["host new.example", "host xn--bcher-kva.example"]
     assert set(hosted(host)) == {"example.org", "second.example"}
     assert host.run("mail_domain", name=names)["actions"] == predicted["actions"]
-    assert set(hosted(host)) == {"example.org", "second.example", "new.example", "xn--bcher-kva.example"}
+    assert set(hosted(host)) == {
+        "example.org",
+        "second.example",
+        "new.example",
+        "xn--bcher-kva.example",
+    }
     assert not host.run("mail_domain", name=names)["changed"]
     gone = host.run("mail_domain", name=names[:2], state="absent")
     assert gone["diff"]["before"] == "new.example\nxn--bcher-kva.example\n"
@@ -36,7 +41,12 @@ def test_an_instance_that_is_not_said_is_kept(host: Host):
 
 
 def test_a_domain_in_use_stays(host: Host):
-    host.user("ann@example.org", username="ann@second.example", password="pass word", aliases=["@second.example"])
+    host.user(
+        "ann@example.org",
+        username="ann@second.example",
+        password="pass word",
+        aliases=["@second.example"],
+    )
     with pytest.raises(Failed, match="example.org is still used by ann@example.org"):
         host.run("mail_domain", name=["example.org"], state="absent")
     with pytest.raises(Failed, match="second.example is still used by @second.example"):
@@ -46,14 +56,30 @@ def test_a_domain_in_use_stays(host: Host):
     assert host.run("mail_domain", name=["second.example"], state="absent")["changed"]
 
 
-@pytest.mark.parametrize("name", ["nodot", "-a.example", "a..example", "exa mple.org", "x'; --.org", "a" * 60 + ".org",
-                                  "long." * 12 + "org", "192.168.0.1", "exämple.örg.ß.de", "a_b.org", ""])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nodot",
+        "-a.example",
+        "a..example",
+        "exa mple.org",
+        "x'; --.org",
+        "a" * 60 + ".org",
+        "long." * 12 + "org",
+        "192.168.0.1",
+        "exämple.örg.ß.de",
+        "a_b.org",
+        "",
+    ],
+)
 def test_what_is_no_domain_is_refused(host: Host, name: str):
     with pytest.raises(Failed, match="Nothing was written"):
         host.run("mail_domain", name=[name])
 
 
 def test_without_tables_check_mode_predicts_and_the_run_tells(bare: Host):
-    assert bare.run("mail_domain", name=["example.org"], check=True)["actions"] == ["host example.org"]
+    assert bare.run("mail_domain", name=["example.org"], check=True)["actions"] == [
+        "host example.org"
+    ]
     with pytest.raises(Failed, match="mail_schema first"):
         bare.run("mail_domain", name=["example.org"])

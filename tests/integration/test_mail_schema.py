@@ -9,15 +9,22 @@ import pytest
 from .conftest import Failed, Host
 
 TABLES = {
-    "dovecot_users", "dovecot_usage", "dovecot_master_users", "dovecot_last_login",
-    "smtp_users", "smtp_destinations", "smtp_virtual_domains", "mailserver_lock",
+    "dovecot_users",
+    "dovecot_usage",
+    "dovecot_master_users",
+    "dovecot_last_login",
+    "smtp_users",
+    "smtp_destinations",
+    "smtp_virtual_domains",
+    "mailserver_lock",
 }
 
 
 def tables(host: Host) -> dict[str, dict]:
     found = host.sql(
         "SELECT * FROM information_schema.tables WHERE table_schema IN (%s, %s)",
-        host.dovecot, host.postfix,
+        host.dovecot,
+        host.postfix,
     )
     return {row["TABLE_NAME"]: row for row in found}
 
@@ -43,10 +50,13 @@ def test_charset_collation_and_engine_do_not_depend_on_the_database(bare: Host):
         assert (table["ENGINE"], table["TABLE_COLLATION"]) == ("InnoDB", expected), name
     columns = bare.sql(
         "SELECT DISTINCT table_name, collation_name FROM information_schema.columns "
-        "WHERE table_schema IN (%s, %s) AND collation_name IS NOT NULL", bare.dovecot, bare.postfix,
+        "WHERE table_schema IN (%s, %s) AND collation_name IS NOT NULL",
+        bare.dovecot,
+        bare.postfix,
     )
-    assert all(c["collation_name"] == tables(bare)[c["table_name"]]["TABLE_COLLATION"]
-               for c in columns)
+    assert all(
+        c["collation_name"] == tables(bare)[c["table_name"]]["TABLE_COLLATION"] for c in columns
+    )
 
 
 def test_both_databases_may_be_one(bare: Host):
@@ -95,8 +105,10 @@ def test_a_lost_trigger_or_sentinel_row_comes_back(bare: Host):
 
 def test_last_login_reaches_the_account_in_utc(bare: Host):
     bare.run("mail_schema")
-    bare.sql(f"INSERT INTO {bare.table('dovecot_users')} (userid, username, password) "
-             "VALUES ('1', 'ann@example.org', 'x')")
+    bare.sql(
+        f"INSERT INTO {bare.table('dovecot_users')} (userid, username, password) "
+        "VALUES ('1', 'ann@example.org', 'x')"
+    )
     bare.sql(f"INSERT INTO {bare.table('dovecot_last_login')} VALUES ('ann@example.org', 86400)")
     row = bare.row("dovecot_users")
     assert (str(row["last_login"]), row["last_login_unix"]) == ("1970-01-02 00:00:00", 86400)
@@ -114,8 +126,13 @@ def test_last_login_reaches_the_account_in_utc(bare: Host):
 )
 def test_another_generation_is_refused_and_left_alone(bare: Host, statement: str, told: str):
     bare.run("mail_schema")
-    bare.sql(statement.format(users=bare.table("dovecot_users"), lock=bare.table("mailserver_lock"),
-                              destinations=bare.table("smtp_destinations")))
+    bare.sql(
+        statement.format(
+            users=bare.table("dovecot_users"),
+            lock=bare.table("mailserver_lock"),
+            destinations=bare.table("smtp_destinations"),
+        )
+    )
     bare.sql(f"DROP TABLE {bare.table('smtp_virtual_domains')}")
     with pytest.raises(Failed, match=told):
         bare.run("mail_schema")
@@ -126,8 +143,10 @@ def test_tables_in_the_collation_of_a_newer_server_are_completed(bare: Host):
     bare.run("mail_schema")
     for name in ("dovecot_last_login", "dovecot_usage"):
         bare.sql(f"DROP TABLE {bare.table(name)}")
-    bare.sql(f"ALTER TABLE {bare.table('dovecot_users')} CONVERT TO CHARACTER SET utf8mb4 "
-             "COLLATE utf8mb4_unicode_ci")
+    bare.sql(
+        f"ALTER TABLE {bare.table('dovecot_users')} CONVERT TO CHARACTER SET utf8mb4 "
+        "COLLATE utf8mb4_unicode_ci"
+    )
     bare.run("mail_schema")
     assert tables(bare)["dovecot_last_login"]["TABLE_COLLATION"] == "utf8mb4_unicode_ci"
     assert not bare.run("mail_schema")["changed"]

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from .errors import shown
 from .model import Account, Secret
@@ -48,8 +48,9 @@ def _password_faults(current: Directory, changes: Iterable[Change]) -> Iterator[
     """Schemes that a column cannot hold."""
     for change in changes:
         rows = list(change.after.rows()) if change.after else []
-        needed = max((stored_length(r.password) for r in rows if isinstance(r.password, Secret)),
-                     default=0)
+        needed = max(
+            (stored_length(r.password) for r in rows if isinstance(r.password, Secret)), default=0
+        )
         for column, length in current.lengths.items():
             if needed > length:
                 yield (
@@ -148,10 +149,10 @@ def _next(graph: dict[str, set[str]], name: str) -> str:
     return ""
 
 
-def _circles(graph: dict[str, set[str]], starts: Iterable[str]) -> Iterator[list[str]]:
+def _circles(graph: dict[str, set[str]], starts: Collection[str]) -> Iterator[list[str]]:
     """Depth first without recursion; a name that was left behind leads to no further circle."""
     done: set[str] = set()
-    for start in starts:
+    for start in sorted(starts):
         if start in done or not graph.get(start):
             continue
         path = [start]
@@ -164,8 +165,8 @@ def _circles(graph: dict[str, set[str]], starts: Iterable[str]) -> Iterator[list
                 continue
             found = _next(graph, target)
             if found in path:
-                circle = path[path.index(found):]
-                first = next((n for n in circle if n in starts), None)
+                circle = path[path.index(found) :]
+                first = min((name for name in circle if name in starts), default="")
                 if first:
                     turn = circle.index(first)
                     yield [*circle[turn:], *circle[:turn], first]

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Optional
 
 from .errors import Invalid
 from .model import fold
@@ -33,7 +32,7 @@ class Wish:
 
     domains: Sequence[str]
     present: bool
-    instance: Optional[str] = None
+    instance: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Change:
     """One domain; its instance name before and after, None where it is not hosted."""
 
     domain: str
-    before: Optional[str]
-    after: Optional[str]
+    before: str | None
+    after: str | None
 
     def words(self) -> str:
         if self.before is None:
@@ -52,7 +51,7 @@ class Change:
         return f"change {self.domain}: instance {self.before!r} -> {self.after!r}"
 
 
-def instance_name(given: Optional[str]) -> None:
+def instance_name(given: str | None) -> None:
     """Refuse what the column cannot hold."""
     text = given or ""
     if len(text) > INSTANCE_LENGTH or not text.isprintable():
@@ -63,12 +62,14 @@ def instance_name(given: Optional[str]) -> None:
 
 def plan(current: Mapping[str, str], wish: Wish) -> list[Change]:
     """Every domain that is not yet as wished."""
-    changes = [Change(domain, current.get(domain), _after(current, domain, wish))
-               for domain in wish.domains]
+    changes = [
+        Change(domain, current.get(domain), _after(current, domain, wish))
+        for domain in wish.domains
+    ]
     return [change for change in changes if change.before != change.after]
 
 
-def _after(current: Mapping[str, str], domain: str, wish: Wish) -> Optional[str]:
+def _after(current: Mapping[str, str], domain: str, wish: Wish) -> str | None:
     if not wish.present:
         return None
     return current.get(domain, "") if wish.instance is None else wish.instance
@@ -85,7 +86,7 @@ def diff(changes: Iterable[Change]) -> dict[str, str]:
     }
 
 
-def _line(domain: str, instance: Optional[str]) -> str:
+def _line(domain: str, instance: str | None) -> str:
     if instance is None:
         return ""
     return f"{domain} (instance {instance})\n" if instance else f"{domain}\n"
@@ -108,8 +109,12 @@ class SqlDomains:
 
     def in_use(self, changes: Iterable[Change]) -> list[str]:
         """A sentence for every domain that would go although mail is addressed to it."""
-        return [fault for change in changes if change.after is None
-                for fault in self._users(change.domain)]
+        return [
+            fault
+            for change in changes
+            if change.after is None
+            for fault in self._users(change.domain)
+        ]
 
     def _users(self, domain: str) -> Iterator[str]:
         self.cursor.execute(worded(self.names, USED), (domain,))

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 SHOWN = 100
 
@@ -13,6 +13,24 @@ def shown(given: object) -> str:
     """The given value in quotes, cut where it gets long."""
     text = str(given)
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
+
+
+def kind(given: object) -> str:
+    """What sort of value was given, in the words of an inventory."""
+    for type_, word in _KINDS:
+        if isinstance(given, type_):
+            return word
+    return "nothing" if given is None else "something else"
+
+
+_KINDS = (
+    (str, "text"),
+    (bool, "a boolean"),
+    (int, "a number"),
+    (float, "a number"),
+    ((list, tuple), "a list"),
+    (Mapping, "a dictionary"),
+)
 
 
 class MailhostError(Exception):

@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Union
 
-from .errors import Invalid
+from .errors import Invalid, kind
 
 DOMAIN_LENGTH = 253
 HOSTED_DOMAIN_LENGTH = 50  # smtp_virtual_domains.domain
@@ -36,7 +36,7 @@ def fold(name: str) -> str:
 def text_of(given: object, what: str) -> str:
     """The given value, which has to be text."""
     if not isinstance(given, str):
-        raise Invalid(given, f"is not {what}: expected text, not {type(given).__name__}.")
+        raise Invalid(given, f"is not {what}: expected text, not {kind(given)}.")
     return str(given)
 
 
@@ -157,8 +157,8 @@ def user_name(given: object) -> str:
 class Secret:
     """A password as it is wished: clear text with a scheme, or a finished hash."""
 
-    plain: Optional[str]
-    ready: Optional[str]
+    plain: str | None
+    ready: str | None
     scheme: str
 
     def __repr__(self) -> str:
@@ -192,13 +192,13 @@ class ImapRow:
     userid: str
     domain: str
     username: str
-    loginname: Optional[str]
+    loginname: str | None
     password: Password
     quota: int
-    uid: Optional[str]
-    gid: Optional[str]
-    home: Optional[str]
-    status: Optional[str]
+    uid: str | None
+    gid: str | None
+    home: str | None
+    status: str | None
 
 
 @dataclass(frozen=True)
@@ -209,17 +209,17 @@ class SmtpRow:
     owner: str
     username: str
     password: Password
-    email: Optional[str]
+    email: str | None
     forward_only: bool
-    status: Optional[str]
+    status: str | None
 
 
 @dataclass(frozen=True)
 class Account:
     """A pair of rows joined by userid, and the destinations that hang on them."""
 
-    imap: Optional[ImapRow]
-    smtp: Optional[SmtpRow]
+    imap: ImapRow | None
+    smtp: SmtpRow | None
     destinations: frozenset[Destination] = frozenset()
 
     @property
@@ -237,7 +237,7 @@ class Account:
             return self.smtp.email
         return (self.imap.loginname if self.imap else None) or self.username
 
-    def rows(self) -> Iterator[Union[SmtpRow, ImapRow]]:
+    def rows(self) -> Iterator[SmtpRow | ImapRow]:
         if self.smtp:
             yield self.smtp
         if self.imap:

@@ -13,9 +13,9 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
-from .errors import Hidden, MissingLibrary
+from .errors import Hidden, MissingLibrary, kind
 from .model import Secret
 
 DEFAULT_SCHEME = "SHA512-CRYPT"
@@ -109,7 +109,9 @@ SCHEMES = tuple(_SCHEMES)
 
 
 def _base64(bytes_at_least: int) -> str:
-    return rf"(?:[A-Za-z0-9+/]{{4}}){{{(bytes_at_least + 2) // 3 - 1},}}[A-Za-z0-9+/]{{2,4}}={{0,2}}"
+    return (
+        rf"(?:[A-Za-z0-9+/]{{4}}){{{(bytes_at_least + 2) // 3 - 1},}}[A-Za-z0-9+/]{{2,4}}={{0,2}}"
+    )
 
 
 def _digest(size: int) -> str:
@@ -148,7 +150,7 @@ _WEAK = frozenset(
 def clear_password(given: object) -> str:
     """A password that a client can send; any character but line ends and NUL."""
     if not isinstance(given, str):
-        raise Hidden(f"expected text, not {type(given).__name__}: put it in quotes.")
+        raise Hidden(f"expected text, not {kind(given)}: put it in quotes.")
     if not given:
         raise Hidden("is empty.")
     if set(given) & set("\0\r\n"):
@@ -176,13 +178,15 @@ def known_scheme(given: object) -> str:
 def suits(plain: str, scheme: str) -> None:
     """Refuse a password that the scheme would cut."""
     if scheme == "BLF-CRYPT" and len(plain.encode()) > BCRYPT_BYTES:
-        raise Hidden(f"BLF-CRYPT uses only {BCRYPT_BYTES} bytes of a password: take another scheme.")
+        raise Hidden(
+            f"BLF-CRYPT uses only {BCRYPT_BYTES} bytes of a password: take another scheme."
+        )
 
 
 def ready_hash(given: object) -> str:
     """A finished hash with its scheme, of a kind that both Dovecot generations verify."""
     if not isinstance(given, str):
-        raise Hidden(f"expected text, not {type(given).__name__}.")
+        raise Hidden(f"expected text, not {kind(given)}.")
     match = _STORED.fullmatch(given)
     if not match:
         raise Hidden("expected {SCHEME} followed by the hash, as doveadm pw prints it.")
@@ -220,7 +224,7 @@ def matches(plain: str, stored: str) -> bool:
         return False
 
 
-def _verified(plain: str, scheme: str, encoding: Optional[str], rest: str) -> bool:
+def _verified(plain: str, scheme: str, encoding: str | None, rest: str) -> bool:
     if scheme in _DIGESTS:
         return _digest_matches(plain, scheme, encoding, rest)
     if scheme in ("PLAIN", "CLEARTEXT"):
@@ -254,9 +258,11 @@ def _same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.lower().encode(), other.lower().encode())
 
 
-def _digest_matches(plain: str, scheme: str, encoding: Optional[str], rest: str) -> bool:
+def _digest_matches(plain: str, scheme: str, encoding: str | None, rest: str) -> bool:
     size = hashlib.new(_DIGESTS[scheme]).digest_size
-    is_hex = encoding == "HEX" or (not encoding and re.fullmatch(rf"[0-9a-fA-F]{{{2 * size}}}", rest))
+    is_hex = encoding == "HEX" or (
+        not encoding and re.fullmatch(rf"[0-9a-fA-F]{{{2 * size}}}", rest)
+    )
     raw = bytes.fromhex(rest) if is_hex else base64.b64decode(rest, validate=True)
     made = hashlib.new(_DIGESTS[scheme], plain.encode() + raw[size:]).digest()
     return hmac.compare_digest(made, raw[:size])
@@ -288,7 +294,7 @@ _CRYPT_HANDLERS = (
 
 
 class Keyring:
-    """Remembers what was verified and hashed, so that nothing of it happens while a lock is held."""
+    """Remembers what was verified and hashed: none of it happens while a lock is held."""
 
     def __init__(self) -> None:
         self._verdicts: dict[tuple[Secret, str], bool] = {}

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Optional
 
 from .model import (
     Account,
@@ -58,8 +57,8 @@ class Directory:
 class Change:
     """One account before and after; no account is None."""
 
-    before: Optional[Account]
-    after: Optional[Account]
+    before: Account | None
+    after: Account | None
     want: Wanted
 
     @property
@@ -83,7 +82,8 @@ def proposals(
     changes = []
     for want in wanted:
         before = addresses.get(str(want.address))
-        if before is None and want.username:
+        # Who is to go is told by the address alone: a username could name somebody else by now.
+        if before is None and want.present and want.username:
             before = usernames.get(want.username)
         wish = _Wish(current, want, defaults, keyring)
         changes.append(Change(before, wish.outcome(before), want))
@@ -97,7 +97,7 @@ class _Wish:
     defaults: Defaults
     keyring: Keyring
 
-    def outcome(self, before: Optional[Account]) -> Optional[Account]:
+    def outcome(self, before: Account | None) -> Account | None:
         if not self.want.present:
             return None
         smtp = self._smtp(before.smtp if before else None)
@@ -107,7 +107,7 @@ class _Wish:
         kept = before.destinations if before else frozenset()
         return Account(imap, smtp, self._as_stored(kept, routes.rows()))
 
-    def _smtp(self, row: Optional[SmtpRow]) -> SmtpRow:
+    def _smtp(self, row: SmtpRow | None) -> SmtpRow:
         want = self.want
         if row is None:
             return SmtpRow(
@@ -126,7 +126,7 @@ class _Wish:
             password=self._password(row.password),
         )
 
-    def _imap(self, row: Optional[ImapRow], smtp: SmtpRow) -> ImapRow:
+    def _imap(self, row: ImapRow | None, smtp: SmtpRow) -> ImapRow:
         if row is None:
             return self._new_imap(smtp)
         username = self._spelled(row.username, smtp.username)
@@ -162,13 +162,13 @@ class _Wish:
             return stored
         return stored if self.keyring.holds(secret, stored) else secret
 
-    def _spelled(self, stored: Optional[str], wished: str) -> str:
+    def _spelled(self, stored: str | None, wished: str) -> str:
         """The stored spelling where the server takes both for equal."""
         if stored is not None and self.current.key(stored) == self.current.key(wished):
             return stored
         return wished
 
-    def _routes(self, before: Optional[Account], smtp: SmtpRow) -> Routes:
+    def _routes(self, before: Account | None, smtp: SmtpRow) -> Routes:
         known = routes(self.current, before) if before and before.smtp else Routes("", "")
         want = self.want
         forwards = known.forwards if want.forwards is None else want.forwards

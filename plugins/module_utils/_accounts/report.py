@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from .model import Account, Secret
 from .plan import Change, Directory, routes
@@ -43,14 +43,14 @@ def _more(number: int) -> str:
     return f"(and {number} more accounts)\n" if number > 0 else ""
 
 
-def _text(account: Optional[Account], other: Optional[Account]) -> str:
+def _text(account: Account | None, other: Account | None) -> str:
     if account is None:
         return ""
     lines = "".join(f"  {name}: {value}\n" for name, value in facts(account, other).items())
     return f"{account.address}:\n{lines}"
 
 
-def facts(account: Account, other: Optional[Account] = None) -> dict[str, str]:
+def facts(account: Account, other: Account | None = None) -> dict[str, str]:
     """An account in words; of the password only whether it is new."""
     known = routes(Directory(), account)
     found = {"username": account.username}
@@ -103,7 +103,7 @@ def _differences(before: Account, after: Account) -> Iterator[str]:
         yield "rows as tine writes them"
 
 
-def _difference(name: str, was: Optional[str], becomes: str) -> str:
+def _difference(name: str, was: str | None, becomes: str) -> str:
     if becomes == NEW:
         return f"new {name}"
     return f"{name} {was or 'none'} -> {becomes or 'none'}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Optional
 
 from .errors import UnknownSchema
 
@@ -263,8 +262,8 @@ class ActualColumn:
 
     type: str
     nullable: bool
-    length: Optional[int]
-    collation: Optional[str]
+    length: int | None
+    collation: str | None
     generated: bool
 
 
@@ -286,7 +285,7 @@ class Actual:
     triggers: Mapping[str, str] = field(default_factory=dict)  # statement by name
     locked: bool = False  # the sentinel row is there
 
-    def table(self, names: Names, table: Table) -> Optional[ActualTable]:
+    def table(self, names: Names, table: Table) -> ActualTable | None:
         return self.tables.get((names.database(table.database), table.name))
 
 
@@ -358,7 +357,7 @@ def _additions(table: Table, there: ActualTable, collation: str) -> Iterator[tup
             yield f"add index {key.name}", f"ADD {key.text}"
 
 
-def _own_collation(table: Optional[ActualTable]) -> str:
+def _own_collation(table: ActualTable | None) -> str:
     """The collation of the first text column."""
     columns = table.columns.values() if table else ()
     return next((column.collation for column in columns if column.collation), "")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
-from typing import Any, Optional, Protocol, Union
+from typing import Any, Protocol, Union
 
 from .errors import SchemaNotReady
 from .model import Account, Destination, ImapRow, Secret, SmtpRow, fold
@@ -62,8 +62,13 @@ SENTINEL = "SELECT id FROM {mailserver_lock} WHERE id = 1"
 LOCK = "UPDATE {mailserver_lock} SET generation = generation + 1 WHERE id = 1"
 NOW = "SELECT UTC_TIMESTAMP()"
 
-_NAMED = ("dovecot_users", "smtp_users", "smtp_destinations", "smtp_virtual_domains",
-          "mailserver_lock")
+_NAMED = (
+    "dovecot_users",
+    "smtp_users",
+    "smtp_destinations",
+    "smtp_virtual_domains",
+    "mailserver_lock",
+)
 
 
 class Cursor(Protocol):
@@ -252,7 +257,9 @@ class _Reading:
         """Where forwards lead, step by step, until nothing new is found."""
         known = {fold(name) for name in self.names}
         ends = {name for want in self.wanted for name in want.forwards or ()}
-        ends |= {fold(row.target) for userid in touched for row in self.destinations.get(userid, ())}
+        ends |= {
+            fold(row.target) for userid in touched for row in self.destinations.get(userid, ())
+        }
         ends |= {fold(row.target) for rows in self.destinations.values() for row in rows}
         while ends - known:
             asked = sorted({form for name in ends - known for form in _forms(name)} - known)
@@ -284,7 +291,10 @@ class _Reading:
         }
 
     def _equals(self, name: str) -> Iterator[str]:
-        sql = f"SELECT wished FROM ({{wished}}) AS names WHERE wished = %s COLLATE {self._collation()}"
+        sql = (
+            "SELECT wished FROM ({wished}) AS names "
+            f"WHERE wished = %s COLLATE {self._collation()}"
+        )
         for chunk in chunks(self.names):
             wished = " UNION ALL ".join(["SELECT %s AS wished"] * len(chunk))
             self.store.cursor.execute(sql.replace("{wished}", wished), [*chunk, name])
@@ -315,7 +325,7 @@ def _smtp_row(values: Sequence[Any]) -> SmtpRow:
     return SmtpRow(userid, owner, username, password, email, bool(forward_only), status)
 
 
-def _mate(rows: list[ImapRow], smtp: SmtpRow) -> Optional[ImapRow]:
+def _mate(rows: list[ImapRow], smtp: SmtpRow) -> ImapRow | None:
     """The row of dovecot_users that belongs to this one of smtp_users; taken out of the rows."""
     same = [row for row in rows if fold(row.username) == fold(smtp.username)] or rows
     if not same:
@@ -339,16 +349,15 @@ _DELETE = {
 }
 # Names that move from one account to another are given up before they are taken.
 _RELEASE = {
-    "dovecot_users": "UPDATE {dovecot_users} SET loginname = NULL WHERE userid = %s AND domain = %s",
+    "dovecot_users": "UPDATE {dovecot_users} SET loginname = NULL "
+    "WHERE userid = %s AND domain = %s",
     "smtp_users": "UPDATE {smtp_users} SET email = NULL WHERE userid = %s AND client_idnr = %s",
 }
 _RENAME = {
     "dovecot_users": "UPDATE {dovecot_users} SET username = %s WHERE userid = %s AND domain = %s",
     "smtp_users": "UPDATE {smtp_users} SET username = %s WHERE userid = %s AND client_idnr = %s",
 }
-_TOUCH = (
-    "UPDATE {smtp_users} SET last_modified_time = %s WHERE userid = %s AND client_idnr = %s"
-)
+_TOUCH = "UPDATE {smtp_users} SET last_modified_time = %s WHERE userid = %s AND client_idnr = %s"
 
 Row = Union[ImapRow, SmtpRow]
 
@@ -357,7 +366,7 @@ Row = Union[ImapRow, SmtpRow]
 class _Table:
     name: str
     columns: dict[str, str]
-    row: Callable[[Account], Optional[Any]]
+    row: Callable[[Account], Any | None]
     key: tuple[str, str]
     address: str  # the field that holds the address
 
@@ -421,7 +430,7 @@ def _destinations_new(names: Names, changes: Iterable[Change]) -> Iterator[State
     yield Statement(_insert(names, "smtp_destinations", DESTINATION), rows)
 
 
-def _fewer(account: Account, other: Optional[Account]) -> frozenset[Destination]:
+def _fewer(account: Account, other: Account | None) -> frozenset[Destination]:
     return account.destinations - (other.destinations if other else frozenset())
 
 
@@ -430,9 +439,7 @@ def _order(row: Destination) -> tuple[str, str]:
 
 
 def _insert(names: Names, table: str, columns: Sequence[str]) -> str:
-    return _INSERT.format(
-        table=names.table(table), columns=_listed(columns), marks=marks(columns)
-    )
+    return _INSERT.format(table=names.table(table), columns=_listed(columns), marks=marks(columns))
 
 
 def _rows_gone(names: Names, table: _Table, changes: Sequence[Change]) -> Iterator[Statement]:
@@ -475,8 +482,11 @@ def _rows_changed(
         yield Statement(
             f"UPDATE {names.table(table.name)} SET {assignments} WHERE {condition}",
             [
-                (*(_value(table, after, name, secret) for name in differing), now,
-                 *_key(table, before))
+                (
+                    *(_value(table, after, name, secret) for name in differing),
+                    now,
+                    *_key(table, before),
+                )
                 for before, after in group
             ],
         )
@@ -507,9 +517,7 @@ def _rows_new(
     yield Statement(_insert(names, table.name, columns), rows)
 
 
-def _value(
-    table: _Table, row: Row, name: str, secret: Callable[[str, str, Secret], str]
-) -> object:
+def _value(table: _Table, row: Row, name: str, secret: Callable[[str, str, Secret], str]) -> object:
     value = getattr(row, name)
     if isinstance(value, Secret):
         return secret(row.userid, table.name, value)

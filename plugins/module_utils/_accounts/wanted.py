@@ -8,19 +8,20 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
-from .errors import Hidden, Invalid, MailhostError, shown
-from .model import Address, Alias, Secret, hosted_domain, user_name
+from .errors import Hidden, Invalid, MailhostError, kind, shown
+from .model import Address, Alias, Secret, domain_name, hosted_domain, text_of, user_name
 from .passwords import DEFAULT_SCHEME, clear_password, known_scheme, ready_hash, suits
 
 # Our own scope in smtp_users.client_idnr, never tine's: sha1 of "groupware.mailserver".
 OWNER = "8fe8f1da99045c15d5b1aa9978d57fd67e8214c9"
 
+HOSTNAME_LENGTH = 64  # HOST_NAME_MAX of Linux
 MIB = 2**20
 QUOTA_MAXIMUM = 2**43  # MiB: what fits a bigint of bytes
 _UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
-_SIZE = re.compile(r"(\d{1,19}(?:\.\d{1,9})?) ?([KMGTP]?)(?:I?B)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?) ?([KMGTP]?)(?:I?B)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ class Wanted:
     label: str
     fresh_id: str  # the userid, if the account has to be made
     present: bool = True
-    username: Optional[str] = None
-    secret: Optional[Secret] = None
+    username: str | None = None
+    secret: Secret | None = None
     password_on_create_only: bool = False
-    quota: Optional[int] = None
-    aliases: Optional[frozenset[Alias]] = None
-    forwards: Optional[frozenset[str]] = None
-    forward_only: Optional[bool] = None
+    quota: int | None = None
+    aliases: frozenset[Alias] | None = None
+    forwards: frozenset[str] | None = None
+    forward_only: bool | None = None
     reuse_mail: bool = False
 
 
@@ -54,7 +55,7 @@ class Defaults:
 
 def mebibytes(given: object) -> int:
     """A quota in MiB from bytes or a human size; 0 is unlimited."""
-    if isinstance(given, str) and given.strip().lower() == "unlimited":
+    if isinstance(given, str) and given.lower() == "unlimited":
         return 0
     size = _bytes(given)
     if 0 < size < MIB:
@@ -71,14 +72,16 @@ def mebibytes(given: object) -> int:
 def _bytes(given: object) -> int:
     if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
         return int(given)
-    match = _SIZE.fullmatch(given.strip()) if isinstance(given, str) else None
+    match = _SIZE.fullmatch(given) if isinstance(given, str) else None
     if not match:
         raise Invalid(
             given, "is not a size: expected bytes, a size such as 500M or 2G, 0 or unlimited."
         )
     number, unit = match.groups()
-    return int(float(number) * 1024 ** _UNITS[unit.upper()]) if "." in number else (
-        int(number) * 1024 ** _UNITS[unit.upper()]
+    return (
+        int(float(number) * 1024 ** _UNITS[unit.upper()])
+        if "." in number
+        else (int(number) * 1024 ** _UNITS[unit.upper()])
     )
 
 
@@ -209,7 +212,7 @@ class _Entry:
         self.given = entry if isinstance(entry, Mapping) else {}
         self.label = _label(self.given.get("address"), position)
         if not isinstance(entry, Mapping):
-            self._fault(f"{shown(type(entry).__name__)} is not an account: expected a dictionary.")
+            self._fault(f"{kind(entry)} is not an account: expected a dictionary.")
 
     def wanted(self) -> list[Wanted]:
         """The wish, or nothing where it cannot be read."""
@@ -240,7 +243,7 @@ class _Entry:
             self._fault(f"{name}: {fault}")
             return None
 
-    def _secret(self, said: Mapping[str, Any]) -> Optional[Secret]:
+    def _secret(self, said: Mapping[str, Any]) -> Secret | None:
         scheme = said["password_scheme"] or self.scheme
         if self.given.get("password") is not None and self.given.get("password_hash") is not None:
             self._fault("password and password_hash are both given: expected one of them.")
@@ -274,7 +277,7 @@ def _label(address: object, position: str) -> str:
     return position or named or "account"
 
 
-def _wanted(said: Mapping[str, Any], secret: Optional[Secret], label: str) -> Wanted:
+def _wanted(said: Mapping[str, Any], secret: Secret | None, label: str) -> Wanted:
     return Wanted(
         address=said["address"],
         label=label,
@@ -304,7 +307,7 @@ def duplicates(wishes: Sequence[Wanted]) -> list[str]:
 
 
 def _wished_twice(wishes: Sequence[Wanted]) -> list[str]:
-    """An account that goes may leave its address to an alias, but not to another wish for itself."""
+    """One that goes may leave its address to an alias, but not to a second wish for itself."""
     first: dict[str, Wanted] = {}
     return [
         f"{wish.label}: address {shown(wish.address)} is also wished by {other.label}."
@@ -364,11 +367,37 @@ def domain_faults(given: object) -> list[str]:
     return faults
 
 
+def address_faults(given: object) -> list[str]:
+    """What is wrong with a mail address, which may be a foreign one."""
+    return _faults(Address.parse, given)
+
+
+def hostname_faults(given: object) -> list[str]:
+    """What is wrong with the full name of a host."""
+    return _faults(host_name, given)
+
+
+def host_name(given: object) -> str:
+    """The full name of a host: a domain in ASCII, short enough for the kernel."""
+    text = text_of(given, "a host name")
+    if not text.isascii() or text != text.lower():
+        raise Invalid(text, "is not a host name: expected lower case, IDN as punycode.")
+    return domain_name(text, HOSTNAME_LENGTH)
+
+
+def _faults(parse_one: Callable[[object], object], given: object) -> list[str]:
+    try:
+        parse_one(given)
+    except Invalid as fault:
+        return [str(fault)]
+    return []
+
+
 def _as_list(given: object) -> Sequence[object]:
     return given if isinstance(given, (list, tuple)) else []
 
 
-def _hosted(given: object) -> Optional[str]:
+def _hosted(given: object) -> str | None:
     try:
         return hosted_domain(given)
     except Invalid:
