@@ -25,10 +25,11 @@ CASES = {
         **POSTFIX,
         "variables": {
             "postfix_delivery": "lda",
-            "postfix_loopback_only": True,
+            # As `-e postfix_loopback_only=yes` and inventories in INI form give it.
+            "postfix_loopback_only": "yes",
             "postfix_relayhost": "[smtp.example.net]:587",
             "postfix_virtual_domains": "derived",
-            "postfix_reject_unknown_sender_domain": False,
+            "postfix_reject_unknown_sender_domain": "false",
             "postfix_milters": ["inet:127.0.0.1:11332"],
             "postfix_settings": {"biff": "yes", "maximal_queue_lifetime": "2d"},
             "mailserver_postmaster": "o'brien@example.org",
@@ -41,7 +42,7 @@ CASES = {
         "variables": {
             "__dovecot_generation": "2.4",
             "dovecot_imap_client_workarounds": [],
-            "dovecot_quota_full_tempfail": False,
+            "dovecot_quota_full_tempfail": "no",
             "dovecot_settings": {
                 "mail_debug": True,
                 "protocol imap": {"mail_max_userip_connections": 50},
@@ -53,7 +54,6 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def rendered():
-    # Without the path to the collection's link: the script needs ansible-core only.
     done = subprocess.run(
         [sys.executable, str(HERE / "render.py")],
         input=json.dumps(CASES),
