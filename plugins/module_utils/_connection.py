@@ -33,6 +33,7 @@ OVERTAKEN = frozenset((1062, 1452))  # somebody wrote after we read: read again,
 LOST = frozenset((0, 1047, 1053, 2002, 2003, 2006, 2013, 2055))
 ATTEMPTS = 12
 RECONNECT_SECONDS = 30.0
+PAUSE_SECONDS = 2.0
 SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
 SERVERS = ("mariadbd", "mysqld")
 DIRECTORIES = ("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/libexec")
@@ -73,6 +74,8 @@ class Server:
                 self._connection.commit()
             except pymysql.MySQLError as error:
                 self._abandon()
+                if _code(error) in LOST:
+                    self._connection = None
                 uncertain = result or uncertain
                 patience.spend(error)
             except BaseException:
@@ -170,7 +173,7 @@ class _Patience:
         elif code in CONFLICTS or (code in OVERTAKEN and self._attempts < ATTEMPTS // 2):
             if self._attempts >= ATTEMPTS:
                 raise GivenUp(_words(error)) from None
-            time.sleep(random.uniform(0, 0.05 * 1.6**self._attempts))
+            time.sleep(random.uniform(0, min(PAUSE_SECONDS, 0.05 * 1.6**self._attempts)))
         else:
             raise error
 
