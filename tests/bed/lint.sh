@@ -14,7 +14,7 @@ shell_scripts() {
 failed=()
 check() {
     say "== $*"
-    "$@" || failed+=("$1")
+    "$@" || failed+=("$1 ${2:-}")
 }
 mapfile -t scripts < <(shell_scripts)
 check ruff check
@@ -23,4 +23,4 @@ check shellcheck "${scripts[@]}"
 check yamllint --strict .
 check reuse lint --lines
 check ansible-lint --strict
-[ ${#failed[@]} = 0 ] || die "Not content: ${failed[*]}"
+[ ${#failed[@]} = 0 ] || die "Not content: $(printf '%s; ' "${failed[@]}")"
