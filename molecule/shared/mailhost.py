@@ -137,13 +137,6 @@ def letter(sender, to, **more):
     return Letter(sender, to, uuid.uuid4().hex, **more)
 
 
-def reply_of(error):
-    """The code of a refusal, whichever command met it."""
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return next(iter(error.recipients.values()))[0]
-    return error.smtp_code
-
-
 class Sink:
     """What has left the host for the rest of the world."""
 

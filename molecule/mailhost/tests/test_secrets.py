@@ -7,7 +7,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from mailhost import INVENTORY, PEOPLE, auth, letter, sasl_plain
+import yaml
+from mailhost import INVENTORY, PEOPLE, TOP, auth, letter, sasl_plain
+
+ROLE = yaml.safe_load((TOP / "roles/mailserver/vars/main.yml").read_text())
+SQL_PASSWORDS = ROLE["__mailserver_sql_passwords_file"]
 
 # Runs as nobody: what it can open, everybody can. The first line of its input are the secrets.
 SEARCH = """
@@ -51,7 +55,7 @@ def planted():
 @pytest.fixture(scope="module")
 def secrets(mailhost):
     """What is planted, and what was made of it on the host."""
-    made = json.loads(mailhost.output("cat", "/etc/groupware-mailserver/sql-passwords.json"))
+    made = json.loads(mailhost.output("cat", SQL_PASSWORDS))
     stored = mailhost.sql("SELECT password FROM dovecot_users") + mailhost.sql(
         "SELECT passwd FROM smtp_users", "postfix"
     )

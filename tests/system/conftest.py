@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole runs of the playbooks, on hosts that these tests make from nothing.
+
+The hosts are made once and shared; `--keep-hosts` uses those of the last time and leaves them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+
+import pytest
+from mailhost import CLIENT, MailHost
+from runs import TOP, Playbooks, Run, environment, inventory
+
+BED = TOP / "tests/bed"
+HOSTS = {"system-debian12": "bookworm", "system-debian13": "trixie"}
+BASE = "localhost/groupware-mailserver-base"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--keep-hosts", action="store_true", help="use and leave the hosts")
+
+
+def bed(*command):
+    subprocess.run([BED / command[0], *command[1:]], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="session")
+def playbooks(tmp_path_factory):
+    return Playbooks(inventory(tmp_path_factory.mktemp("system") / "inventory", HOSTS))
+
+
+@pytest.fixture(scope="session")
+def bare(playbooks, pytestconfig):
+    """Both hosts as Debian leaves them, and the foreign machine that takes outside mail."""
+    if not pytestconfig.getoption("--keep-hosts"):
+        bed("container.sh", "remove", *HOSTS)
+    bed("container.sh", "start", CLIENT, f"{BASE}:trixie", "client.example.test,outside.test")
+    for host, release in HOSTS.items():
+        bed("container.sh", "start", host, f"{BASE}:{release}", f"{host}.example.test")
+    subprocess.run(
+        ["ansible-playbook", "-i", playbooks.inventory, TOP / "molecule/mailhost/prepare.yml"],
+        check=True,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    yield
+    if not pytestconfig.getoption("--keep-hosts"):
+        bed("container.sh", "remove", *HOSTS)
+
+
+@dataclass(frozen=True)
+class FirstRuns:
+    """What was said while the hosts came about."""
+
+    predicted: Run
+    made: Run
+
+
+@pytest.fixture(scope="session")
+def first(bare, playbooks):
+    """The prediction on the bare hosts, and the run that followed; both as loud as possible."""
+    predicted = playbooks.succeed("site", "--check", "--diff")
+    made = playbooks.succeed("site", "--diff", "-vvv")
+    return FirstRuns(predicted, made)
+
+
+@pytest.fixture(scope="session")
+def hosts(first):
+    """Both hosts, built."""
+    return [MailHost(name) for name in HOSTS]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What the services said goes with a failure."""
+    report = yield
+    for tested in item.funcargs.get("hosts", []) if report.failed else []:
+        said = tested.journal("postfix@-", "postfix", "dovecot", "mariadb", since="-90s")
+        report.sections.append((f"Journal of {tested.name}", said[-4000:]))
+    return report
