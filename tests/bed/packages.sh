@@ -7,7 +7,7 @@ set -euo pipefail
 
 # mariadb-server-core is the server without a service: the module tests start their own on a socket.
 wanted=(
-    podman runc netavark aardvark-dns conmon iptables iproute2 debootstrap
+    podman crun runc netavark aardvark-dns conmon iptables nftables iproute2 debootstrap
     mariadb-server-core mariadb-client-core openssl
     shellcheck git make libmagic1 python3 python3-venv
 )
@@ -20,7 +20,11 @@ missing() {
 }
 
 mapfile -t packages < <(missing)
-[ ${#packages[@]} -gt 0 ] || exit 0
-say "Installing ${packages[*]}"
-as_root apt-get update -q
-as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
+if [ ${#packages[@]} -gt 0 ]; then
+    say "Installing ${packages[*]}"
+    as_root apt-get update -q
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
+fi
+
+# Whom MariaDB runs as; only the package with the service would make it.
+getent passwd mysql >/dev/null || as_root useradd --system --user-group --home-dir /nonexistent --shell /bin/false mysql
