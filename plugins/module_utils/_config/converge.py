@@ -21,6 +21,7 @@ from .effect import (
 )
 from .errors import (
     ConfigurationRefused,
+    NotInstalled,
 )
 from .files import (
     ConfigFile,
@@ -45,11 +46,13 @@ def converge(
 ) -> dict[str, Any]:
     """Bring the set into place and return the module's result (see its RETURN block)."""
     program = SERVICES[service]
+    if not program.installed and not check_mode:
+        raise NotInstalled(service, program.program)
     stamps = Stamps(state_directory, service)
     different = differences(directory, files)
     wanted = stamp(files, watch, program.restart_settings(files))
     todo = action(stamps.loaded(), wanted, bool(different))
-    if different and (program.installed or not check_mode):
+    if different and program.installed:
         with staged(directory, files) as stage:
             faults = program.faults(Candidate(stage, directory, files, live=not check_mode))
             if faults:

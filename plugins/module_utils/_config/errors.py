@@ -12,7 +12,7 @@ from .._accounts.errors import (
     MailhostError,
 )
 
-__all__ = ("ConfigurationRefused", "UnsafePath")
+__all__ = ("ConfigurationRefused", "NotInstalled", "UnsafePath")
 
 
 class ConfigurationRefused(MailhostError):
@@ -23,6 +23,16 @@ class ConfigurationRefused(MailhostError):
             f"{service} does not accept the new configuration, so the old one stays in place:\n"
             + "\n".join(f"  {fault}" for fault in faults)
             + "\nCorrect the variable that this setting comes from and run the play again."
+        )
+
+
+class NotInstalled(MailhostError):
+    """The program that would judge the files is not there."""
+
+    def __init__(self, service: str, program: str) -> None:
+        super().__init__(
+            f"The program {program} is not on this host, so the configuration of {service} "
+            f"cannot be checked: install {service} first."
         )
 
 

@@ -91,8 +91,8 @@ _RESTRICTION_WITH_ARGUMENT = re.compile(
 
 
 def _tokens(value: str) -> list[str]:
-    """Split at white space and commas; a ``{...}`` group is one token (postconf(5))."""
-    return re.findall(r"(?:[^\s,{]|\{[^}]*\})+", value)
+    """Split at white space and commas; ``{...}`` and ``{ {...} }`` are one token (postconf(5))."""
+    return re.findall(r"(?:[^\s,{]|\{(?:[^{}]|\{[^{}]*\})*\})+", value)
 
 
 def _wrong_word(name: str, value: str, words: frozenset[str]) -> str | None:
