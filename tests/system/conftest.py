@@ -8,11 +8,17 @@ The hosts are made once and shared; `--keep-hosts` uses those of the last time a
 from __future__ import annotations
 
 import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / "molecule/shared"), str(TOP / "tests/system")]
+
 from mailhost import CLIENT, MailHost
-from runs import TOP, Playbooks, Run, environment, inventory
+from runs import Playbooks, Run, environment, inventory
 
 BED = TOP / "tests/bed"
 HOSTS = {"system-debian12": "bookworm", "system-debian13": "trixie"}

@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -17,8 +16,6 @@ from pathlib import Path
 import yaml
 
 TOP = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "molecule/shared"))
-
 from mailhost import CLIENT
 
 GROUPS = ("mailserver_database", "mailserver_imap", "mailserver_smtp")

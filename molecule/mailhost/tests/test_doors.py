@@ -8,6 +8,7 @@ import imaplib
 import poplib
 import smtplib
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -109,12 +110,17 @@ def test_managesieve_refuses_a_wrong_password(mailhost):
         assert sieve.login(replace(ANN, password="wrong")).startswith("NO")
 
 
-@pytest.mark.parametrize("name", ["' OR '1'='1", "ann@example.org' -- ", 'a"b@example.org', "%u"])
-def test_a_name_is_never_a_piece_of_a_query(mailhost, name):
-    """Asked on the host: over the network every failure makes Dovecot wait longer."""
-    asked = mailhost.run("doveadm", "auth", "test", name, ANN.password, check=False)
-    assert asked.returncode == 77
-    assert "auth failed" in asked.stdout + asked.stderr
+NAMES = ["' OR '1'='1", "ann@example.org' -- ", 'a"b@example.org', "%u"]
+
+
+def test_a_name_is_never_a_piece_of_a_query(mailhost):
+    """All at once: after each failure Dovecot waits longer with its answer."""
+
+    def tried(name):
+        return mailhost.run("doveadm", "auth", "test", name, ANN.password, check=False).returncode
+
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(tried, NAMES)) == [77] * len(NAMES)
 
 
 # --- no password before TLS
