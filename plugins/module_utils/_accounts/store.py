@@ -212,11 +212,11 @@ class _Reading:
         names = self.names
         # Dovecot's table first, as tine does: two orders would be a deadlock.
         self._imap("username", names, self.lock)
-        self._imap("loginname", names, self.lock)
+        self._imap("loginname", _less(names, (r.loginname for r in self.imap.values())), self.lock)
         self._smtp("username", names, self.lock)
-        self._smtp("email", names, self.lock)
+        self._smtp("email", _less(names, (row.email for row in self.smtp.values())), self.lock)
         touched = {row.userid for row in self.smtp.values()}
-        self._imap("userid", touched, self.lock)
+        self._imap("userid", touched - {row.userid for row in self.imap.values()}, self.lock)
         self._destinations("userid", sorted(touched))
         self._destinations("source", names)
         self._smtp("userid", self._userids() - touched, "")
@@ -312,6 +312,12 @@ def _asked(want: Wanted) -> Iterator[str]:
         yield want.username
     for alias in want.aliases or ():
         yield alias.source
+
+
+def _less(names: Iterable[str], found: Iterable[str | None]) -> list[str]:
+    """The names of a unique column that no row was found for yet."""
+    known = set(found)
+    return [name for name in names if name not in known]
 
 
 def _forms(name: str) -> tuple[str, str, str]:
