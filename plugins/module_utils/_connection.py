@@ -16,7 +16,7 @@ from ._accounts.schema import Names
 try:
     import pymysql
 except ImportError:
-    pymysql = None
+    pymysql = None  # type: ignore[assignment]
 
 CONNECTION: dict[str, t.Any] = {
     "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},

@@ -144,9 +144,9 @@ class _Accounts:
         wishes, faults = wanted.parse(entries, what, scheme)
         refuse(faults)
         changes = self._planned(wishes)
-        if changes and not self.check_mode:
+        if changes and self.server and not self.check_mode:
             self._prepare(changes)
-            changes = self._written(changes)
+            changes = self._written(self.server, changes)
         return changes, len(wishes)
 
     def _planned(self, wishes: t.Sequence[wanted.Wanted]) -> list[Change]:
@@ -179,15 +179,19 @@ class _Accounts:
         """Hash what is new before any lock is held."""
         self.keyring.prepare(secrets_of(changes))
 
-    def _written(self, changes: t.Sequence[Change]) -> list[Change]:
+    def _written(self, server: _connection.Server, changes: t.Sequence[Change]) -> list[Change]:
         size = self.params.get("transaction_size") or 0
         done: list[Change] = []
         for portion in together(changes, size):
             wishes = [change.want for change in portion]
-            done += self._transaction(wishes, len(done))
+            done += server.settle(self._transaction(wishes, len(done)))
         return done
 
-    def _transaction(self, wishes: t.Sequence[wanted.Wanted], written: int) -> list[Change]:
+    def _transaction(
+        self, wishes: t.Sequence[wanted.Wanted], written: int
+    ) -> t.Callable[[t.Any], list[Change]]:
+        """Lock, read, decide and write; before it, so many changes are written already."""
+
         def attempt(cursor: t.Any) -> list[Change]:
             lock(cursor, self.names)
             current = self._read(cursor, wishes, locked=True)
@@ -196,8 +200,7 @@ class _Accounts:
             store.apply(changes, self.keyring.hashed)
             return changes
 
-        assert self.server is not None
-        return self.server.settle(attempt)
+        return attempt
 
 
 def _defaults(params: t.Mapping[str, t.Any]) -> wanted.Defaults:

@@ -81,7 +81,7 @@ class MariaDB:
         )
 
     def start(self) -> None:
-        program = shutil.which("mariadbd", path="/usr/sbin:/usr/bin:" + os.environ["PATH"])
+        program = shutil.which("mariadbd", path=os.environ["PATH"] + ":/usr/sbin:/usr/bin")
         assert program, "the tests need mariadb-server"
         self.process = subprocess.Popen(
             [
@@ -245,7 +245,7 @@ class Host:
         return {(row["source"], row["destination"], row["dispatch_address"]) for row in found}
 
     def create_databases(self) -> None:
-        for name in {self.dovecot, self.postfix}:
+        for name in dict.fromkeys((self.dovecot, self.postfix)):
             self.sql(f"DROP DATABASE IF EXISTS `{name}`")
             self.sql(f"CREATE DATABASE `{name}` CHARACTER SET latin1")
 

@@ -44,6 +44,64 @@ STORED = {
 }
 
 
+# Made of "secret pass" by doveadm pw of Dovecot 2.3 and of 2.4.
+DOVECOT = [
+    (
+        "{SHA512-CRYPT}$6$K7tAAG5ImsSOklYP$WEbynOx0XsGlCsGeGddVLAuagTkpb78zhKIUQ0Y9J/Fhsq"
+        "Wwsl5p0u8nXxUxSMvhO9L8ZG9MUFAWcBjDqXOz3/"
+    ),
+    "{SHA256-CRYPT}$5$UXRZ0vtYDqbG.q0o$IMWXbBwSIT5OuU5PO3UmAJjqWEIDMdeHxM5lExieKe.",
+    (
+        "{SSHA512}xa3QKwuTaD/EFG6/V0OyfmfeFVY9NLldrdZFKWAzaCWV8HgoQTI+VOarZJoe06sexCtCii7"
+        "A80P+L57mPGjRvNqidBE="
+    ),
+    "{SSHA256}VaZ6eJmHy/EKsv/jlqA9mvWs9XFBZsBiqVPpZIXmsx58JwBo",
+    "{BLF-CRYPT}$2y$05$i9wcksjpKMaD.cTZa4wgGuVQSEXujkoYrBY2w9Lw2YoEZotLBefly",
+    (
+        "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$MIajDYN8aF9HvDKCW0Ncng$k1R4KMPkTwJuvLQ8"
+        "BPduSQlfLu+i4WIhQrf5u8KG8+I"
+    ),
+    (
+        "{ARGON2I}$argon2i$v=19$m=32768,t=4,p=1$3OrZU1ydNzI/UyM+MGgJHQ$DA2Byno5cUpYTkILCd"
+        "IGQVOgQpXxO5FDGCJAh07x/2U"
+    ),
+    "{PBKDF2}$1$GL8rgOapvJJXAK39$5000$ed6af52c96a1f4ea02749cc047b54c16c2b8a789",
+    "{SSHA}l/8wnJF2x6/2/OtrD21L9mhN+AYnsMbG",
+    "{SHA256}eFK/tJPBgOyZKGDD9C7Y/PoQTL9IBeTfYFheYwo3OI8=",
+    "{CRYPT}$2y$05$S9I6G7Xoc0AfcGF84rpqyeKP7p59BgoNw73kZe6Wns24ecma/OfOG",
+    (
+        "{SHA512-CRYPT}$6$6vHTSe9MDArXdLiK$IplhSxOazk0j.g/5p728ktGKvdDKpFWepdv72s411nLNHK"
+        "WlGTiYWOz/qzPuKofyQ6A9krYLHR9uqpnSZyZuN0"
+    ),
+    "{SHA256-CRYPT}$5$epDV4oWAtVIdHupp$lQ8milYUE/KBjinrdGTfsEpfYD9vyqLiSHNHjAUKNC9",
+    (
+        "{SSHA512}7X42M4fZSmTRi9K0oxIMrl0a8XnC+n/+KfAey8I7XLsuUTVeCASQJ8rFOhfBVd/eJGJW6iZ"
+        "LLDxCOApHbJqDbd77Dxw="
+    ),
+    "{SSHA256}miRH6++VSYCK/jc2Z0hrRBfbuUDu1rUasf/yrJw0aFerIpzO",
+    "{BLF-CRYPT}$2y$05$CNNeSggMIPUwyOWPMemCU.25KIJi/0h7mf36IUrIBTogipsaZOeF.",
+    (
+        "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$AaAe0YTQnyI7IK0E6Y9f7Q$z1f7acSdKsOzFzzK"
+        "m5qOkTw7eV2odj8ddL9LVBuI9dQ"
+    ),
+    (
+        "{ARGON2I}$argon2i$v=19$m=32768,t=4,p=1$UVy1BnVYqhRwRC2d2pU55A$Fwzxs7LjXsXwbYkNDh"
+        "K0L2wEntixByKtlwr5D/hHR1o"
+    ),
+    "{PBKDF2}$1$qicjjFsTUd7UyC.6$5000$dd16c7be4acaabef88e94950dabf5d940587f340",
+    "{SSHA}azpUU4HWW1OrHVng0X4f2lSOM7HICmCT",
+    "{SHA256}eFK/tJPBgOyZKGDD9C7Y/PoQTL9IBeTfYFheYwo3OI8=",
+    "{CRYPT}$2y$05$RI4j7Px25zY2fczHrU5SeO0HYBEGT7sRpIdh2uNZOYdy0XZVfrkoe",
+]
+
+
+@pytest.mark.parametrize("stored", DOVECOT)
+def test_what_dovecot_makes_is_taken_and_verifies(stored: str):
+    assert passwords.ready_hash(stored) == stored
+    assert passwords.matches("secret pass", stored)
+    assert not passwords.matches("secret pas", stored)
+
+
 @pytest.mark.parametrize("scheme", passwords.SCHEMES)
 def test_what_is_hashed_verifies_and_has_the_length_that_is_told(scheme: str):
     secret = Secret(PLAIN, None, scheme)
