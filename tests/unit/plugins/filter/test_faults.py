@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
-
 from ansible_collections.groupware.mailserver.plugins.filter.faults import FilterModule
 
 FILTERS = FilterModule().filters()

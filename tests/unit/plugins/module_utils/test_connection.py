@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.groupware.mailserver.plugins.module_utils import _connection
 from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.errors import (
     WrongServer,
