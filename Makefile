@@ -34,7 +34,7 @@ requirements: tools  ## Resolve tests/bed/requirements.in into requirements.txt
 	@$(BED)/requirements.sh
 
 ## The checks
-.PHONY: lint types docs sanity unit integration molecule test test-long
+.PHONY: lint types docs sanity unit integration system molecule test test-long
 lint: tools  ## ruff, shellcheck, yamllint, reuse, ansible-lint
 	@$(BED)/lint.sh
 types: tools  ## mypy, strict for the pure core
@@ -47,17 +47,21 @@ unit: tools  ## pytest tests/unit; ARGS="-k word" for some of them
 	@$(RUN) pytest tests/unit $(ARGS)
 integration: setup  ## pytest tests/integration, against a real MariaDB
 	@$(RUN) --root pytest tests/integration $(ARGS)
+system: setup  ## pytest tests/system: whole runs of the playbooks, also killed ones and wrong ones
+	@$(RUN) --root pytest tests/system $(ARGS)
 molecule: setup  ## A bare host becomes a mail host, on each release, and works
 	@$(RUN) --root $(BED)/molecule.sh
 test:  ## All that CI runs
 	@$(BED)/test.sh
-test-long: setup  ## What is too slow for every change
-	@$(RUN) --root tests/benchmark/long.sh
+test-long:  ## What is too slow for every change: the demo on both releases, bench-site
+	@$(BED)/test.sh demo-debian12 demo-debian13 demo-clean bench-site
 
 ## See it work
 .PHONY: demo demo-clean bench-site
 demo: setup  ## A mail host in a container, and a message through it (DEBIAN=12 for the older release)
 	@$(RUN) --root demo/start.sh $(DEBIAN)
+demo-debian%:
+	@$(MAKE) --no-print-directory demo DEBIAN=$*
 demo-clean: setup  ## Remove the demo's container
 	@$(RUN) --root demo/clean.sh
 bench-site: setup  ## The site playbook's time as a ratio to apt-get's

@@ -14,7 +14,7 @@ case :$PATH: in
     *) export PATH="$DEV/venv/bin:$PATH:/usr/sbin:/sbin" ;;
 esac
 export ANSIBLE_COLLECTIONS_PATH="$DEV/collections"
-export PYTHONPATH="$DEV/collections"
+export PYTHONPATH="$DEV/collections:$BED"
 # Per user, so that what root leaves behind is in nobody's way.
 STATE=$DEV/user-$(id -u)
 export ANSIBLE_HOME="$STATE/ansible"

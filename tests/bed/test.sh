@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$TOP"
 
 # From the quickest answer to the slowest: the containers come last.
-parts=(setup lint types docs sanity unit integration molecule)
+parts=(setup lint types docs sanity unit integration system molecule)
 [ $# = 0 ] || parts=("$@")
 
 logs=$DEV/test
