@@ -76,13 +76,13 @@ def _sql_password(account: str, given: object) -> list[str]:
         return [
             f"the password of {account} holds {', '.join(wrong)}, which the configuration files of "
             "Dovecot and Postfix cannot carry: expected printable ASCII without blanks, quotes, "
-            "backslash, $, %, #, { and }."
+            "backslash, $, %, # and <."
         ]
     return []
 
 
 def _carried(letter: str) -> bool:
-    return "!" <= letter <= "~" and letter not in "\"'\\$%#{}`"
+    return "!" <= letter <= "~" and letter not in "\"'\\$%#<"
 
 
 def _described(letter: str) -> str:

@@ -132,7 +132,10 @@ files:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.groupware.mailserver.plugins.module_utils._config.converge import converge
-from ansible_collections.groupware.mailserver.plugins.module_utils._config.files import ConfigFile
+from ansible_collections.groupware.mailserver.plugins.module_utils._config.files import (
+    ConfigFile,
+    octal,
+)
 from ansible_collections.groupware.mailserver.plugins.module_utils._edge import reporting
 
 FILE = {
@@ -168,7 +171,7 @@ def config_file(params: dict) -> ConfigFile:
         content=params["secret_content"] if secret else params["content"],
         owner=params["owner"],
         group=params["group"],
-        mode=int(params["mode"], 8),
+        mode=octal(params["mode"]),
         secret=secret,
     )
 

@@ -193,7 +193,8 @@ def parse(
 ) -> tuple[list[Wanted], list[str]]:
     """The wishes that can be read, and a sentence for everything that is wrong."""
     if not isinstance(entries, (list, tuple)):
-        return [], [f"{shown(entries)} is not a list of accounts."]
+        # By its type only: there may be passwords in it.
+        return [], [f"{kind(entries)} is not a list of accounts."]
     wishes: list[Wanted] = []
     faults: list[str] = []
     for number, entry in enumerate(entries, 1):

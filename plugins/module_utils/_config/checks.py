@@ -83,8 +83,12 @@ def _pairs(text: str) -> dict[str, str]:
 
 def _dovecot_faults(candidate: Candidate) -> list[str]:
     """doveconf(1): every message on standard error is an error or a warning."""
-    main = candidate.path(candidate.files[-1])
-    return _ask(["doveconf", "-n", "-c", main], candidate).complaints
+    doveconf = ["doveconf", "-c", candidate.path(candidate.files[-1])]
+    found = _ask([*doveconf, "-n"], candidate).complaints
+    # Dovecot takes this for "any character", and with it names that reach into the SQL query.
+    if not found and not _ask([*doveconf, "-h", "auth_username_chars"], candidate).output.strip():
+        found = ["auth_username_chars must not be empty: it guards the SQL queries"]
+    return found
 
 
 def _dovecot_restart_settings(_files: Sequence[ConfigFile]) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from .._accounts.errors import (
     MailhostError,
 )
 
-__all__ = ("ConfigurationRefused", "NotInstalled", "UnsafePath")
+__all__ = ("ConfigurationRefused", "InvalidMode", "NotInstalled", "UnsafePath")
 
 
 class ConfigurationRefused(MailhostError):
@@ -34,6 +34,13 @@ class NotInstalled(MailhostError):
             f"The program {program} is not on this host, so the configuration of {service} "
             f"cannot be checked: install {service} first."
         )
+
+
+class InvalidMode(MailhostError):
+    """Permissions that are no octal number."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__(f"'{mode}' is no mode of a file: expected octal digits such as '0640'")
 
 
 class UnsafePath(MailhostError):

@@ -10,15 +10,16 @@ import contextlib
 import grp
 import os
 import pwd
+import re
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .errors import UnsafePath
+from .errors import InvalidMode, UnsafePath
 
-__all__ = ("ConfigFile", "Difference", "back_up", "differences", "install", "staged")
+__all__ = ("ConfigFile", "Difference", "back_up", "differences", "install", "octal", "staged")
 
 # A set that is being checked lies here, beside the files that it would replace: renaming is
 # atomic only within one file system.
@@ -54,6 +55,13 @@ class Difference:
     path: str
     before: str
     after: str
+
+
+def octal(mode: str) -> int:
+    """Return the permissions that text such as '0640' says."""
+    if not re.fullmatch(r"0?[0-7]{3}", mode):
+        raise InvalidMode(mode)
+    return int(mode, 8)
 
 
 def _content(path: str) -> str | None:

@@ -166,6 +166,9 @@ def _single_rule(name: str, program: Program) -> _Rule | None:
         return lambda n, v: _unknown_transport(n, v, program.services)
     if name.endswith(("_tls_protocols", "_tls_mandatory_protocols")):
         return _protocol_fault
+    if name.endswith(("_destination_recipient_limit", "_destination_concurrency_limit")):
+        # Of every transport in master.cf; postconf -d does not list them.
+        return lambda n, v: _like_default(n, v, "1")
     if name == "inet_protocols":
         return _inet_protocols_fault
     if name in program.defaults and not _FREE.fullmatch(name):

@@ -34,7 +34,7 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self._directory = Path(os.environ["RECORDED_CHANGES"])
         self._started = False
-        self._record = None
+        self._record: Path | None = None
 
     def v2_playbook_on_start(self, playbook) -> None:
         self._started = os.path.basename(playbook._file_name) == "converge.yml"
