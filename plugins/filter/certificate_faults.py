@@ -72,7 +72,7 @@ def certificate_faults(chain: str, key: str) -> list[str]:
         private = serialization.load_pem_private_key(key.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         faults.append(
-            "The key is not an unencrypted private key in PEM: expected -----BEGIN PRIVATE KEY-----."
+            "The key is no unencrypted private key in PEM: expected -----BEGIN PRIVATE KEY-----."
         )
     if (
         certificate

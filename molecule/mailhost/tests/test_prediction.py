@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What check mode said on the bare host is what the run then did (tests/bed/callback/changes.py)."""
+"""What check mode says on a bare host is what the run then does (tests/bed/callback/changes.py)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _said(change: dict) -> str:
 
 @pytest.mark.parametrize(
     "name",
-    (
+    [
         "/etc/mysql/mariadb.conf.d/60-groupware-mailserver.cnf",
         "/etc/ssl/certs/ssl-mail.pem",
         "/etc/postfix/main.cf",
@@ -76,7 +76,7 @@ def _said(change: dict) -> str:
         "SQL account that would be created: postfix",
         "create table postfix.smtp_users",
         "host example.org",
-    ),
+    ],
 )
 def test_the_prediction_names(recorded, name):
     assert any(name in _said(change) for change in recorded("predicted"))

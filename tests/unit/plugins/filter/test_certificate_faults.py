@@ -7,7 +7,6 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-
 from ansible_collections.groupware.mailserver.plugins.filter.certificate_faults import (
     certificate_faults,
 )
@@ -46,8 +45,8 @@ def test_the_key_of_another_certificate_is_refused_and_not_shown(pairs):
     assert other.splitlines()[1] not in fault
 
 
-@pytest.mark.parametrize("text", ("", "not PEM", "-----BEGIN CERTIFICATE-----\nrubbish"))
+@pytest.mark.parametrize("text", ["", "not PEM", "-----BEGIN CERTIFICATE-----\nrubbish"])
 def test_what_is_no_pem_is_told(text):
     certificate, key = certificate_faults(text, text)
     assert certificate.startswith("The certificate is not PEM")
-    assert key.startswith("The key is not")
+    assert key.startswith("The key is no unencrypted")
