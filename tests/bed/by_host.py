@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pytest: each host's tests in a process of their own, in their order, beside those of the other host.
+"""pytest: each host's tests in one process, in their order, beside those of the other host.
 
 Most of the time they wait for mail. For pytest-xdist with `--dist loadgroup`.
 """
