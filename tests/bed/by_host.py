@@ -10,7 +10,6 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What belongs to no host stays together, too."""
     for item in items:
