@@ -49,9 +49,16 @@ _value:
 
 import typing as t
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from ansible.errors import AnsibleFilterError
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+except ImportError as error:
+    MISSING: t.Optional[ImportError] = error
+else:
+    MISSING = None
 
 
 def _public(key: t.Any) -> bytes:
@@ -62,6 +69,8 @@ def _public(key: t.Any) -> bytes:
 
 def certificate_faults(chain: str, key: str) -> list[str]:
     """Return a sentence for everything that is wrong with a chain and its key, both in PEM."""
+    if MISSING:
+        raise AnsibleFilterError(f"The controller lacks a library of ansible-core: {MISSING}")
     faults = []
     certificate = private = None
     try:

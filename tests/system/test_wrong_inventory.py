@@ -47,7 +47,7 @@ def stopped_early(run):
 def test_what_is_missing_is_named(empty, variables, words):
     run = empty.fail("site", **variables)
     stopped_early(run)
-    assert f"missing required arguments: {words}" in run.output
+    assert f"{words}: is missing: expected" in run.output
 
 
 WRONG = [

@@ -30,7 +30,7 @@ def file(path, content="x = 1\n", mode=0o644, secret=False):
 
 MAIN = file("main.cf", "biff = no\n")
 MAP = file("sql/map.cf", f"password = {SECRET}\n", mode=0o640, secret=True)
-SET = [MAP, MAIN]
+SET = (MAP, MAIN)
 
 
 @pytest.fixture
