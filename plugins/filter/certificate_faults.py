@@ -56,7 +56,7 @@ try:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 except ImportError as error:
-    MISSING: t.Optional[ImportError] = error
+    MISSING: ImportError | None = error
 else:
     MISSING = None
 
