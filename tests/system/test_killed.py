@@ -6,26 +6,37 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 
 import pytest
-from mailhost import PEOPLE, letter
+from mailhost import ANSWER, INVENTORY, PEOPLE, letter
 from runs import LONGEST
 
 ANN = PEOPLE["ann"]
 GREETING = "Written before the kill."
 
 
-def dovecot_greets(host):
-    """What the running Dovecot says; it reads its configuration only at a reload."""
-    session = host.bare_imap()
-    session.shutdown()
-    return session.welcome.decode()
+# What each service writes when it reads its configuration.
+LOADED = {
+    "dovecot": ("reloading configuration", "starting up for"),
+    "postfix": ("reload -- version", "daemon started"),
+}
 
 
-def times_loaded(host):
-    """How often Postfix has read its configuration so far."""
-    said = host.output("journalctl", "--no-pager", "-o", "cat", "-t", "postfix/master")
-    return said.count("reload -- version") + said.count("daemon started")
+def times_loaded(host, service):
+    """How often the service has read its configuration so far."""
+    said = host.output("journalctl", "--no-pager", "-o", "cat", "-u", f"{service}*")
+    return sum(said.count(words) for words in LOADED[service])
+
+
+def greeting_of(host, service):
+    """What the service says to a newcomer."""
+    if service == "dovecot":
+        session = host.bare_imap()
+        session.shutdown()
+        return session.welcome.decode()
+    with socket.create_connection((host.ipv4, 25), timeout=ANSWER) as connection:
+        return connection.recv(1024).decode()
 
 
 def killed_after(process, task, count):
@@ -44,37 +55,34 @@ def killed_after(process, task, count):
     assert not count, "".join(output)[-8000:]
 
 
-def test_dovecot_gets_what_a_killed_run_has_left(playbooks, hosts):
-    settings = {"dovecot_settings": {"login_greeting": GREETING}}
-    run = playbooks.start("site", "--tags", "dovecot", **settings)
-    killed_after(run, "The configuration that Dovecot accepts is in place", len(hosts))
-    for host in hosts:
-        assert GREETING in host.output("cat", "/etc/dovecot/dovecot.conf")
-        assert host.output("ls", "/var/lib/groupware-mailserver/dovecot.next")
+SETTINGS = {
+    "dovecot": {"dovecot_settings": {"login_greeting": GREETING}},
+    "postfix": {
+        "postfix_settings": {
+            **INVENTORY["postfix_settings"],
+            "smtpd_banner": f"$myhostname ESMTP {GREETING}",
+        }
+    },
+}
 
-    finished = playbooks.succeed("site", "--tags", "dovecot", **settings)
+
+@pytest.mark.parametrize("service", list(SETTINGS))
+def test_a_service_gets_what_a_killed_run_has_left(playbooks, hosts, service):
+    site = ("site", "--tags", service)
+    settings = SETTINGS[service]
+    before = [times_loaded(host, service) for host in hosts]
+    run = playbooks.start(*site, **settings)
+    task = f"The configuration that {service.title()} accepts is in place"
+    killed_after(run, task, len(hosts))
+    assert [times_loaded(host, service) for host in hosts] == before
+    main = {"dovecot": "/etc/dovecot/dovecot.conf", "postfix": "/etc/postfix/main.cf"}[service]
+    assert all(GREETING in host.output("cat", main) for host in hosts)
+
+    finished = playbooks.succeed(*site, **settings)
     assert all(finished.changed[host.name] for host in hosts)
-    for host in hosts:
-        assert GREETING in dovecot_greets(host)
-    assert playbooks.succeed("site", "--tags", "dovecot", **settings).changed == {}
-
-
-def test_postfix_gets_what_a_killed_run_has_left(playbooks, hosts):
-    settings = {"postfix_settings": {"smtpd_banner": f"$myhostname ESMTP {GREETING}"}}
-    settings["postfix_settings"]["transport_maps"] = (
-        "inline:{ {outside.test = smtp:[outside.test]} }"
-    )
-    before = [times_loaded(host) for host in hosts]
-    run = playbooks.start("site", "--tags", "postfix", **settings)
-    killed_after(run, "The configuration that Postfix accepts is in place", len(hosts))
-    assert [times_loaded(host) for host in hosts] == before
-    for host in hosts:
-        assert GREETING in host.output("cat", "/etc/postfix/main.cf")
-
-    finished = playbooks.succeed("site", "--tags", "postfix", **settings)
-    assert all(finished.changed[host.name] for host in hosts)
-    assert all(times_loaded(host) > old for host, old in zip(hosts, before))
-    assert playbooks.succeed("site", "--tags", "postfix", **settings).changed == {}
+    assert all(times_loaded(host, service) > old for host, old in zip(hosts, before))
+    assert all(GREETING in greeting_of(host, service) for host in hosts)
+    assert playbooks.succeed(*site, **settings).changed == {}
 
 
 @pytest.fixture(scope="module", autouse=True)
