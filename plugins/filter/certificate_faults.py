@@ -47,6 +47,7 @@ _value:
   elements: str
 """
 
+import datetime
 import typing as t
 
 from ansible.errors import AnsibleFilterError
@@ -67,6 +68,14 @@ def _public(key: t.Any) -> bytes:
     )
 
 
+def _expiry(certificate: t.Any) -> datetime.datetime:
+    """When it ends, with its time zone; older releases of cryptography tell UTC without one."""
+    try:
+        return certificate.not_valid_after_utc
+    except AttributeError:
+        return certificate.not_valid_after.replace(tzinfo=datetime.timezone.utc)
+
+
 def certificate_faults(chain: str, key: str) -> list[str]:
     """Return a sentence for everything that is wrong with a chain and its key, both in PEM."""
     if MISSING:
@@ -83,6 +92,8 @@ def certificate_faults(chain: str, key: str) -> list[str]:
         faults.append(
             "The key is no unencrypted private key in PEM: expected -----BEGIN PRIVATE KEY-----."
         )
+    if certificate and _expiry(certificate) < datetime.datetime.now(datetime.timezone.utc):
+        faults.append(f"The certificate has expired ({_expiry(certificate):%Y-%m-%d}).")
     if (
         certificate
         and private

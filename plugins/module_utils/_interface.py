@@ -16,11 +16,11 @@ from ._accounts.errors import (
 )
 from ._accounts.model import (
     Address,
-    domain_name,
 )
 from ._accounts.wanted import (
     account_faults,
     domain_faults,
+    host_name,
 )
 
 __all__ = ("SQL_ACCOUNTS", "interface_faults")
@@ -37,7 +37,7 @@ def _hostname(given: object) -> list[str]:
     if given is None:
         return ["is missing: expected the full name of the host, such as mail.example.org."]
     try:
-        domain_name(given)
+        host_name(given)
     except Invalid as fault:
         return [_said(fault)]
     return []
@@ -58,11 +58,39 @@ def _matching(pattern: str, what: str) -> Callable[[object], list[str]]:
     return faults
 
 
-_database = _matching(r"[A-Za-z0-9_-]{1,64}", "a database name: expected letters, digits, _ and -")
-_system_user = _matching(
-    r"[a-z_][a-z0-9_-]{0,31}", "a user name: expected lower-case letters, digits, _ and -"
+_SERVERS_OWN = ("mysql", "information_schema", "performance_schema", "sys")
+_database_name = _matching(
+    r"[A-Za-z0-9_-]{1,64}", "a database name: expected letters, digits, _ and -"
+)
+_user_name = _matching(
+    r"[a-z_][a-z0-9_-]{0,19}",
+    "a user name: expected at most 20 lower-case letters, digits, _ and -",
 )
 _path = _matching(r"(/[A-Za-z0-9._@+-]+)+", "an absolute path without blanks")
+
+
+def _database(given: object) -> list[str]:
+    if str(given).lower() in _SERVERS_OWN:
+        return [f"{shown(given)} is a database of the server itself: expected one of your own."]
+    return _database_name(given)
+
+
+def _mail_user(given: object) -> list[str]:
+    if given == "root":
+        return ["'root' cannot own mail: Dovecot refuses it. Expected a user for mail alone."]
+    return _user_name(given)
+
+
+def _mail_directory(given: object) -> list[str]:
+    """The directory gets the owner of the mail: it must be nobody else's."""
+    faults = _path(given)
+    parts = str(given).split("/")
+    if not faults and (".." in parts or "." in parts or len(parts) < 3 or parts[1] in _SYSTEM):
+        return [f"{shown(given)} is no directory for mail: expected one such as /var/vmail."]
+    return faults
+
+
+_SYSTEM = frozenset(("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "root", "run", "sbin"))
 
 
 def _sql_password(account: str, given: object) -> list[str]:
@@ -98,9 +126,11 @@ def _sql_passwords(given: object) -> list[str]:
 
 def _postmaster(given: object) -> list[str]:
     try:
-        Address.parse(given)
+        address = Address.parse(given)
     except Invalid as fault:
         return [_said(fault)]
+    if set(address.local) & set("$%{}`|"):
+        return [f"{shown(given)} has a character that means something in Postfix's files."]
     return []
 
 
@@ -111,8 +141,8 @@ _RULES: Mapping[str, Callable[[object], list[str]]] = {
     "mailserver_dovecot_database": _database,
     "mailserver_postfix_database": _database,
     "mailserver_sql_passwords": _sql_passwords,
-    "mailserver_mail_user": _system_user,
-    "mailserver_mail_directory": _path,
+    "mailserver_mail_user": _mail_user,
+    "mailserver_mail_directory": _mail_directory,
     "mailserver_certificate_file": _path,
     "mailserver_certificate_key_file": _path,
 }

@@ -318,9 +318,7 @@ def test_a_password_may_hold_any_character(host: Host, password: str):
     assert matches(password, host.row("smtp_users")["passwd"])
 
 
-@pytest.mark.parametrize(
-    "local", ["o'brien", "a+b", "a=b", "x`y", "per_cent", "a$b", "{x}", "~t", "a^b|c"]
-)
+@pytest.mark.parametrize("local", ["o'brien", "a=b", "per_cent", "~t", "a&b"])
 def test_odd_characters_of_an_address_reach_the_tables_unchanged(host: Host, local: str):
     rhythm(
         host,
@@ -328,7 +326,7 @@ def test_odd_characters_of_an_address_reach_the_tables_unchanged(host: Host, loc
             "address": f"{local}@example.org",
             "password": "pass word",
             "password_scheme": "SSHA256",
-            "aliases": [f"{local}.alias@example.org"],
+            "aliases": [f"{local}.alias@example.org", f"{local}+`${{x}}^|#?@example.org"],
             "forwards": [f"{local}@ext.example"],
         },
     )

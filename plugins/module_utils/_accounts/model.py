@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Union
 
@@ -25,6 +25,12 @@ _NOT_HOSTED = {
     "*": "separates the name of a master user",
     "%": "is rewritten by Postfix (allow_percent_hack)",
     "!": "is rewritten by Postfix (swap_bangpath)",
+}
+# A mailbox is logged in to and delivered to by its name; an alias is neither.
+_NO_MAILBOX = {
+    **_NOT_HOSTED,
+    "+": "begins an extension: the mail would be delivered to the name before it",
+    **dict.fromkeys("#$?^`{|}", "is no character of a login name (auth_username_chars)"),
 }
 
 
@@ -96,12 +102,7 @@ class Address:
     @classmethod
     def hosted(cls, given: object) -> Address:
         """An address of this host: it names a mailbox and, in its home, a directory."""
-        address = cls.parse(given)
-        for character, reason in _NOT_HOSTED.items():
-            if character in address.local:
-                raise Invalid(address, f"cannot be hosted: {character!r} {reason}.")
-        hosted_domain(address.domain)
-        return address
+        return cls.parse(given)._without(_NO_MAILBOX)
 
     @classmethod
     def source(cls, given: object) -> Address:
@@ -109,7 +110,14 @@ class Address:
         text = text_of(given, "an alias")
         if text.startswith("@"):
             return cls("", hosted_domain(text[1:]))
-        return cls.hosted(text)
+        return cls.parse(text)._without(_NOT_HOSTED)
+
+    def _without(self, characters: Mapping[str, str]) -> Address:
+        for character, reason in characters.items():
+            if character in self.local:
+                raise Invalid(self, f"cannot be hosted: {character!r} {reason}.")
+        hosted_domain(self.domain)
+        return self
 
     def _fitting(self) -> Address:
         if len(str(self)) > ADDRESS_LENGTH:
@@ -145,7 +153,7 @@ def user_name(given: object) -> str:
     if not at or not all(_LABEL.fullmatch(label) for label in labels):
         raise Invalid(text, "is not a username: expected local@domain.")
     _local_part(text, local)
-    for character, reason in _NOT_HOSTED.items():
+    for character, reason in _NO_MAILBOX.items():
         if character in local:
             raise Invalid(text, f"cannot be a username: {character!r} {reason}.")
     if len(text) > ADDRESS_LENGTH:

@@ -19,7 +19,7 @@ OWNER = "8fe8f1da99045c15d5b1aa9978d57fd67e8214c9"
 
 HOSTNAME_LENGTH = 64  # HOST_NAME_MAX of Linux
 MIB = 2**20
-QUOTA_MAXIMUM = 2**43  # MiB: what fits a bigint of bytes
+QUOTA_MAXIMUM = 2**43 - 1  # MiB: in bytes, what Dovecot's signed 64-bit number holds
 _UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 _SIZE = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?) ?([KMGTP]?)(?:I?B)?", re.IGNORECASE)
 

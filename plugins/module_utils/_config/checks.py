@@ -6,17 +6,18 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from . import dovecot_settings, postfix_settings
 from .files import ConfigFile
-from .postfix_settings import (
-    Program,
-    faults,
-)
+from .postfix_settings import Program
 
 __all__ = ("SERVICES", "Candidate", "Service")
 
@@ -87,10 +88,24 @@ def _dovecot_faults(candidate: Candidate) -> list[str]:
     """doveconf(1): every message on standard error is an error or a warning."""
     doveconf = ["doveconf", "-c", candidate.path(candidate.files[-1])]
     found = _ask([*doveconf, "-n"], candidate).complaints
-    # Dovecot takes this for "any character", and with it names that reach into the SQL query.
-    if not found and not _ask([*doveconf, "-h", "auth_username_chars"], candidate).output.strip():
-        found = ["auth_username_chars must not be empty: it guards the SQL queries"]
-    return found
+    if found:
+        return found
+
+    def said(*flags: str) -> str:
+        return _ask([*doveconf, "-h", *flags], candidate).output.strip()
+
+    names = ("auth_username_chars", "auth_mechanisms", "ssl_min_protocol")
+    protocols = ("imap", "pop3", "lmtp", "lda")
+    return dovecot_settings.faults(
+        {name: said(name) for name in names},
+        {protocol: said("-f", f"protocol={protocol}", "mail_plugins") for protocol in protocols},
+        _dovecot_plugins(),
+    )
+
+
+def _dovecot_plugins() -> set[str]:
+    files = glob.glob("/usr/lib/dovecot/modules/lib*_plugin.so")
+    return {re.sub(r"^lib\d*_|_plugin\.so$", "", os.path.basename(file)) for file in files}
 
 
 def _dovecot_restart_settings(_files: Sequence[ConfigFile]) -> Mapping[str, str]:
@@ -98,12 +113,23 @@ def _dovecot_restart_settings(_files: Sequence[ConfigFile]) -> Mapping[str, str]
     return {}
 
 
+# With another of these the server starts without the data, or is not found by its clients.
+_MARIADB_FIXED = frozenset(
+    ("datadir", "socket", "port", "user", "pid_file", "innodb_page_size", "innodb_data_home_dir")
+    + ("lower_case_table_names", "skip_networking", "skip_grant_tables", "plugin_load")
+)
+
+
 def _mariadb_faults(candidate: Candidate) -> list[str]:
     """mariadbd --help reads its options; what it says of limits is about that process only."""
+    set_here = {name.replace("-", "_") for name in _pairs(candidate.files[-1].content)}
+    fixed = sorted(set_here & _MARIADB_FIXED)
     options = [f"--defaults-file={candidate.path(candidate.files[-1])}", "--user=mysql"]
     answer = _ask(["mariadbd", *options, "--help", "--verbose"], candidate)
     said = [line for line in answer.complaints if "[ERROR]" in line or " option " in line]
-    return said or (answer.complaints if answer.status else [])
+    return [f"{name} is not to be changed here" for name in fixed] + (
+        said or (answer.complaints if answer.status else [])
+    )
 
 
 def _mariadb_restart_settings(files: Sequence[ConfigFile]) -> Mapping[str, str]:
@@ -126,17 +152,38 @@ def _postfix_program(candidate: Candidate) -> Program:
     )
 
 
-def _map_faults(candidate: Candidate) -> list[str]:
-    """Ask each SQL map as the user who will ask it: root would not notice wrong permissions."""
+def _table_faults(candidate: Candidate, settings: Mapping[str, str]) -> list[str]:
+    """Ask each table as the user who will ask it: root would not notice wrong permissions."""
+    tables = {
+        file.path: f"mysql:{candidate.path(file)}"
+        for file in candidate.files
+        if file.path.startswith("sql/")
+    }
+    tables.update({table: table for table in postfix_settings.tables(settings)})
     found: list[str] = []
-    for file in candidate.files:
-        if file.path.startswith("sql/"):
-            table = f"mysql:{candidate.path(file)}"
-            command = ["postmap", "-c", candidate.stage, "-q", "nobody@invalid", table]
-            answer = _ask(command, candidate, "postfix")
-            # Status 1 without a word is the right answer: no such address.
-            found += [f"{file.path}: {c}" for c in answer.complaints if "ended with" not in c]
+    for name, table in tables.items():
+        command = ["postmap", "-c", candidate.stage, "-q", "nobody@invalid", table]
+        answer = _ask(command, candidate, "postfix")
+        # Status 1 without a word is the right answer: no such address.
+        found += [f"{name}: {c}" for c in answer.complaints if "ended with" not in c]
     return found
+
+
+def _file_faults(settings: Mapping[str, str]) -> list[str]:
+    return [
+        f"{name} = {path}: there is no such file"
+        for name, path in postfix_settings.files(settings)
+        if not os.path.exists(path)
+    ]
+
+
+def _postfix_check(candidate: Candidate, directory: str) -> list[str]:
+    """postfix check, on a terminal: elsewhere Postfix 3.7 tells its log alone."""
+    command = f"postfix -c {shlex.quote(directory)} check"
+    answer = _ask(["script", "-qec", command, "/dev/null"], candidate)
+    lines = answer.output.replace(f"{candidate.stage}/", "").replace(candidate.stage, "")
+    said = [line.strip() for line in lines.splitlines()]
+    return [line for line in said if line and not candidate.known(line)] or answer.complaints
 
 
 def _new_complaints(candidate: Candidate) -> list[str]:
@@ -144,9 +191,8 @@ def _new_complaints(candidate: Candidate) -> list[str]:
 
     What it says of the standing configuration as well is not the fault of the new one.
     """
-    standing = set(_ask(["postfix", "check"], candidate).complaints)
-    found = _ask(["postfix", "-c", candidate.stage, "check"], candidate).complaints
-    return [complaint for complaint in found if complaint not in standing]
+    standing = set(_postfix_check(candidate, candidate.directory))
+    return [c for c in _postfix_check(candidate, candidate.stage) if c not in standing]
 
 
 def _postfix_faults(candidate: Candidate) -> list[str]:
@@ -154,10 +200,14 @@ def _postfix_faults(candidate: Candidate) -> list[str]:
     # A file that does not parse makes every later answer meaningless.
     if settings.complaints:
         return settings.complaints
+    values = _pairs(settings.output)
     found = _postconf(candidate, "-M").complaints
-    found += faults(_pairs(settings.output), _postfix_program(candidate))
+    found += postfix_settings.faults(values, _postfix_program(candidate))
     # Programs that read wrong values would only repeat them, each in its own words.
-    return found or _new_complaints(candidate) or (_map_faults(candidate) if candidate.live else [])
+    found = found or _new_complaints(candidate)
+    if found or not candidate.live:
+        return found
+    return _file_faults(values) + _table_faults(candidate, values)
 
 
 def _postfix_restart_settings(files: Sequence[ConfigFile]) -> Mapping[str, str]:

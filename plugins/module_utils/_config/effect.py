@@ -76,9 +76,11 @@ class Stamps:
         """Return the stamp of what the service has loaded; None where that is not known."""
         try:
             with open(self._loaded, encoding="utf-8") as file:
-                return file.read()
-        except FileNotFoundError:
+                text = file.read()
+            json.loads(text)
+        except (FileNotFoundError, ValueError):
             return None
+        return text
 
     def announce(self, wanted: str) -> None:
         """Write down what is about to be installed, before the first file moves.

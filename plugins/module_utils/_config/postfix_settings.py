@@ -12,11 +12,12 @@ The rules here are those of postconf(5), access(5) and smtpd(8) for Postfix 3.7 
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-__all__ = ("Program", "faults")
+__all__ = ("Program", "faults", "files", "tables")
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,26 @@ def _inet_protocols_fault(name: str, value: str) -> str | None:
     return f"{name} = {value}: expected all, ipv4, ipv6 or both"
 
 
+def _networks_fault(name: str, value: str) -> str | None:
+    """mynetworks: CIDR patterns (postconf(5)), files and tables."""
+    for word in _tokens(value):
+        bare = re.sub(r"^!|[\[\]]", "", word)
+        if bare.startswith("/") or re.match(r"[a-z]+:[^:]*/", bare):
+            continue
+        try:
+            ipaddress.ip_network(bare)
+        except ValueError as error:
+            return f"{name}: {word}: {error}"
+    return None
+
+
+def _milters_fault(name: str, value: str) -> str | None:
+    wrong = [word for word in _tokens(value) if not re.match(r"\{?\s*(inet6?|unix|local):\S", word)]
+    if not wrong:
+        return None
+    return f"{name}: {wrong[0]}: expected inet:HOST:PORT or unix:PATH"
+
+
 _Rule = Callable[[str, str], "str | None"]
 
 
@@ -169,6 +190,10 @@ def _single_rule(name: str, program: Program) -> _Rule | None:
     if name.endswith(("_destination_recipient_limit", "_destination_concurrency_limit")):
         # Of every transport in master.cf; postconf -d does not list them.
         return lambda n, v: _like_default(n, v, "1")
+    if name == "mynetworks":
+        return _networks_fault
+    if name in ("smtpd_milters", "non_smtpd_milters"):
+        return _milters_fault
     if name == "inet_protocols":
         return _inet_protocols_fault
     if name in program.defaults and not _FREE.fullmatch(name):
@@ -190,3 +215,33 @@ def faults(settings: Mapping[str, str], program: Program) -> list[str]:
         fault = rule(name, value) if rule and "$" not in value else None
         found += [fault] if fault else []
     return found
+
+
+# Tables in files of the administrator. SQL maps come with the set and are asked by their files;
+# the other kinds are no files, or Postfix makes them itself.
+_FILE_TABLE = re.compile(
+    r"(?:proxy:)?((?:hash|btree|lmdb|cdb|dbm|sdbm|texthash|regexp|pcre|cidr):/\S+)"
+)
+_POSTFIX_MAKES = re.compile(r"alias_(maps|database)|.*_cache_(map|database)|address_verify_map")
+_KEY_OR_CERTIFICATE = re.compile(r"(smtpd|smtp|lmtp)_tls_(ec|d)?(cert_file|key_file|CAfile)")
+
+
+def tables(settings: Mapping[str, str]) -> list[str]:
+    """Return the lookup tables in files that the settings name and the administrator makes."""
+    found = []
+    for name, value in settings.items():
+        if _POSTFIX_MAKES.fullmatch(name):
+            continue
+        if _LOOKUPS.fullmatch(name) or _RESTRICTION_LIST.fullmatch(name):
+            words = (_FILE_TABLE.fullmatch(word) for word in _tokens(value))
+            found += [word[1] for word in words if word]
+    return sorted(set(found))
+
+
+def files(settings: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the settings that name the file of a key or certificate, with the file."""
+    return [
+        (name, value)
+        for name, value in settings.items()
+        if _KEY_OR_CERTIFICATE.fullmatch(name) and value.startswith("/")
+    ]

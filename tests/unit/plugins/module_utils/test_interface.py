@@ -59,7 +59,7 @@ def test_a_good_interface_has_no_faults():
         ("postmaster", "abuse@example.org", ["would forward to itself"]),
         ("dovecot_database", "my.db", ["'my.db'", "is not a database name"]),
         ("postfix_database", "`x`; DROP", ["is not a database name: expected letters"]),
-        ("mail_user", "V Mail", ["'V Mail'", "is not a user name: expected lower-case"]),
+        ("mail_user", "V Mail", ["'V Mail'", "is not a user name: expected at most 20 lower-case"]),
         ("mail_directory", "var/vmail", ["'var/vmail'", "is not an absolute path"]),
         ("mail_directory", "/var/v mail", ["without blanks"]),
         ("certificate_file", "", ["''", "is not an absolute path"]),
