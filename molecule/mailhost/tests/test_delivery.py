@@ -77,6 +77,12 @@ def test_a_person_may_write_to_the_rest_of_the_world(mailhost):
     assert f"X-Envelope-From: {ANN.address}" in left
 
 
+def test_the_domain_of_a_username_bars_no_domain_below_it(mailhost):
+    sent = letter(OUTSIDE, "ursula@mail.people.test")
+    mailhost.send(sent)
+    mailhost.arrived(URSULA, sent)
+
+
 def test_a_catch_all_takes_what_nobody_else_takes(mailhost):
     sent = letter(OUTSIDE, "whoever@second.example")
     mailhost.send(sent)

@@ -40,6 +40,12 @@ def test_an_unknown_recipient_is_refused(mailhost, recipient):
     assert "5.1.1" in words
 
 
+def test_mail_from_outside_straight_to_a_username_is_refused(mailhost):
+    code, words = refusal(mailhost, "4f1c2a@people.test")
+    assert code == 554
+    assert "No mail is taken for this domain" in words
+
+
 @pytest.mark.parametrize(
     "recipient", [OUTSIDE, "x@outside.test@example.org", "a%outside.test@[127.0.0.1]"]
 )
