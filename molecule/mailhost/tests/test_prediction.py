@@ -85,6 +85,6 @@ def test_the_prediction_names(recorded, name):
 def test_the_prediction_names_every_account(host, recorded):
     said = " ".join(_said(change) for change in recorded("predicted"))
     query = "SELECT email FROM postfix.smtp_users WHERE last_modified_time IS NOT NULL"
-    addresses = host.check_output("mariadb -N -e '%s'", query).split()
+    addresses = host.check_output("mariadb -N -e %s", query).split()
     assert addresses
     assert all(f"create {address}" in said for address in addresses)
