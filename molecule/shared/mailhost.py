@@ -174,7 +174,7 @@ class MailHost:
 
     def journal(self, *units, since="-3min"):
         chosen = [part for unit in units for part in ("-u", unit)]
-        return self.run("journalctl", "--no-pager", f"--since={since}", *chosen).stdout
+        return self.run("journalctl", "--no-pager", f"--since={since}", *chosen, check=False).stdout
 
     def queue(self):
         listed = self.output("postqueue", "-j").splitlines()

@@ -7,6 +7,7 @@ The hosts are made once and shared; `--keep-hosts` uses those of the last time a
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ from mailhost import CLIENT, MailHost
 from runs import Playbooks, Run, environment, inventory
 
 BED = TOP / "tests/bed"
-HOSTS = {"system-debian12": "bookworm", "system-debian13": "trixie"}
+# Two runs on one machine need names of their own: SYSTEM_HOSTS=other make system
+PREFIX = os.environ.get("SYSTEM_HOSTS", "system")
+HOSTS = {f"{PREFIX}-debian12": "bookworm", f"{PREFIX}-debian13": "trixie"}
 BASE = "localhost/groupware-mailserver-base"
 
 
@@ -52,7 +55,7 @@ def bare(playbooks, pytestconfig):
         env=environment(),
         stdout=subprocess.DEVNULL,
     )
-    yield
+    yield list(HOSTS)
     if not pytestconfig.getoption("--keep-hosts"):
         bed("container.sh", "remove", *HOSTS)
 

@@ -118,7 +118,7 @@ UNDO = "rm /etc/os-release && mv /root/os-release /root/debian_version /etc/"
 
 def test_an_unsupported_release_is_named(bare, playbooks):
     """Debian 11, as far as its files say."""
-    host = "system-debian13"
+    host = bare[-1]
     podman("exec", host, "sh", "-ec", DISGUISE)
     try:
         run = playbooks.fail("site", "--limit", host)
