@@ -195,7 +195,8 @@ faults:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.groupware.mailserver.plugins.module_utils import _connection, _edge
+from ansible_collections.groupware.mailserver.plugins.module_utils import _connection
+from ansible_collections.groupware.mailserver.plugins.module_utils._edge import accounts
 
 
 def main() -> None:
@@ -205,17 +206,17 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": _edge.ACCOUNT,
+                "options": accounts.ACCOUNT,
                 "mutually_exclusive": [("password", "password_hash")],
             },
-            **_edge.BULK,
-            **_edge.NEW_ACCOUNTS,
+            **accounts.BULK,
+            **accounts.NEW_ACCOUNTS,
             **_connection.CONNECTION,
         },
         supports_check_mode=True,
         no_log=True,  # to syslog, which would show secrets with odd characters
     )
-    _edge.converge_accounts(module, module.params["accounts"], what="account")
+    accounts.converge_accounts(module, module.params["accounts"], what="account")
 
 
 if __name__ == "__main__":

@@ -72,7 +72,8 @@ faults:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.groupware.mailserver.plugins.module_utils import _connection, _edge
+from ansible_collections.groupware.mailserver.plugins.module_utils import _connection
+from ansible_collections.groupware.mailserver.plugins.module_utils._edge import domains
 
 
 def main() -> None:
@@ -85,7 +86,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    _edge.converge_domains(module)
+    domains.converge_domains(module)
 
 
 if __name__ == "__main__":

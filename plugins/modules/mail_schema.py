@@ -59,7 +59,8 @@ queries:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.groupware.mailserver.plugins.module_utils import _connection, _edge
+from ansible_collections.groupware.mailserver.plugins.module_utils import _connection
+from ansible_collections.groupware.mailserver.plugins.module_utils._edge import schema
 
 
 def main() -> None:
@@ -70,7 +71,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    _edge.converge_schema(module)
+    schema.converge_schema(module)
 
 
 if __name__ == "__main__":

@@ -184,18 +184,19 @@ faults:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.groupware.mailserver.plugins.module_utils import _connection, _edge
+from ansible_collections.groupware.mailserver.plugins.module_utils import _connection
+from ansible_collections.groupware.mailserver.plugins.module_utils._edge import accounts
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**_edge.ACCOUNT, **_edge.NEW_ACCOUNTS, **_connection.CONNECTION},
+        argument_spec={**accounts.ACCOUNT, **accounts.NEW_ACCOUNTS, **_connection.CONNECTION},
         mutually_exclusive=[("password", "password_hash")],
         supports_check_mode=True,
         no_log=True,  # to syslog, which would show secrets with odd characters
     )
-    account = {name: module.params[name] for name in _edge.ACCOUNT}
-    _edge.converge_accounts(module, [account], what="")
+    account = {name: module.params[name] for name in accounts.ACCOUNT}
+    accounts.converge_accounts(module, [account], what="")
 
 
 if __name__ == "__main__":

@@ -1,29 +1,19 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The edge: the only place that knows module parameters, check mode and how a module ends."""
+"""The accounts of a task."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import traceback
 import typing as t
 
-from ansible.module_utils.basic import missing_required_lib
-
-from . import _connection
-from ._accounts import domains as domains_
-from ._accounts import passwords, report, schema, wanted
-from ._accounts.collisions import collisions
-from ._accounts.errors import (
-    MailhostError,
-    MissingDatabase,
-    MissingLibrary,
-    Refused,
-    SchemaNotReady,
-)
-from ._accounts.plan import Change, Directory, proposals
-from ._accounts.store import SqlStore, inspect, lock, secrets_of, together
+from .. import _connection
+from .._accounts import passwords, report, schema, wanted
+from .._accounts.collisions import collisions
+from .._accounts.errors import SchemaNotReady
+from .._accounts.plan import Change, Directory, proposals
+from .._accounts.store import SqlStore, inspect, lock, secrets_of, together
+from . import refuse, reporting, server
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -67,51 +57,12 @@ NEW_ACCOUNTS: dict[str, t.Any] = {
 }
 
 
-@contextlib.contextmanager
-def reporting(module: AnsibleModule) -> t.Iterator[None]:
-    """Turn what a person can mend into the module's failure; anything else is a bug and shows."""
-    try:
-        yield
-    except MissingLibrary as error:
-        module.fail_json(msg=f"{error} {missing_required_lib(error.library)}", invocation={})
-    except Refused as error:
-        module.fail_json(msg=str(error), faults=error.faults, invocation={})
-    except MailhostError as error:
-        module.fail_json(msg=str(error), invocation={})
-
-
-def refuse(faults: t.Sequence[str], written: int = 0) -> None:
-    if faults:
-        raise Refused(faults, written)
-
-
-@contextlib.contextmanager
-def _server(module: AnsibleModule) -> t.Iterator[_connection.Server | None]:
-    """The server, or None where check mode finds a host that will only get one."""
-    if module.check_mode and _connection.is_bare(module.params):
-        yield None
-        return
-    if _connection.pymysql is None:
-        module.fail_json(
-            msg=missing_required_lib("PyMySQL"), exception=traceback.format_exc(), invocation={}
-        )
-    server = _connection.Server(module.params)
-    server.reach()
-    try:
-        yield server
-    finally:
-        server.close()
-
-
-# ---- accounts
-
-
 def converge_accounts(
     module: AnsibleModule, entries: t.Sequence[t.Mapping[str, t.Any]], what: str
 ) -> None:
     """Bring the accounts of these entries to what they say, and end the module."""
-    with reporting(module), _server(module) as server:
-        changes, count = _Accounts(module, server).converge(entries, what)
+    with reporting(module), server(module) as opened:
+        changes, count = _Accounts(module, opened).converge(entries, what)
         extra = {}
         if module.params["show_queries"]:
             extra["queries"] = report.queries(_connection.names(module.params), changes)
@@ -226,105 +177,3 @@ def _homes_in_use(changes: t.Iterable[Change]) -> t.Iterator[str]:
 
 def _holds_mail(path: str) -> bool:
     return any(files for _directory, _directories, files in os.walk(path))
-
-
-# ---- domains
-
-
-def converge_domains(module: AnsibleModule) -> None:
-    """Bring the table of hosted domains to what the task says, and end the module."""
-    params = module.params
-    with reporting(module), _server(module) as server:
-        refuse(wanted.domain_faults(params["name"]))
-        domains_.instance_name(params["instancename"])
-        wish = domains_.Wish(
-            tuple(wanted.hosted_domain(name) for name in params["name"]),
-            params["state"] == "present",
-            params["instancename"],
-        )
-        changes = _Domains(module, server).converge(wish)
-        module.exit_json(
-            changed=bool(changes),
-            diff=domains_.diff(changes),
-            actions=[change.words() for change in changes],
-        )
-
-
-class _Domains:
-    def __init__(self, module: AnsibleModule, server: _connection.Server | None) -> None:
-        self.check_mode = module.check_mode
-        self.server = server
-        self.names = _connection.names(module.params)
-
-    def converge(self, wish: domains_.Wish) -> list[domains_.Change]:
-        if self.server is None:
-            return domains_.plan({}, wish)
-        changes = self.server.settle(lambda cursor: self._judged(cursor, wish))
-        if not changes or self.check_mode:
-            return changes
-        return self.server.settle(lambda cursor: self._written(cursor, wish))
-
-    def _judged(self, cursor: t.Any, wish: domains_.Wish) -> list[domains_.Change]:
-        absent = schema.missing(self.names, inspect(cursor, self.names))
-        if absent and self.check_mode:
-            return domains_.plan({}, wish)
-        if absent:
-            raise SchemaNotReady(absent)
-        store = domains_.SqlDomains(cursor, self.names)
-        changes = domains_.plan(store.load(wish), wish)
-        refuse(store.in_use(changes))
-        return changes
-
-    def _written(self, cursor: t.Any, wish: domains_.Wish) -> list[domains_.Change]:
-        lock(cursor, self.names)
-        changes = self._judged(cursor, wish)
-        domains_.SqlDomains(cursor, self.names).apply(changes)
-        return changes
-
-
-# ---- schema
-
-
-def converge_schema(module: AnsibleModule) -> None:
-    """Create what is missing of the tables, and end the module."""
-    with reporting(module), _server(module) as server:
-        steps = _Schema(module, server).converge()
-        words = [step.words for step in steps]
-        module.exit_json(
-            changed=bool(steps),
-            diff={
-                "before_header": "mail schema",
-                "after_header": "mail schema",
-                "before": "",
-                "after": "".join(f"{line}\n" for line in words),
-            },
-            actions=words,
-            queries=[step.sql for step in steps],
-        )
-
-
-class _Schema:
-    def __init__(self, module: AnsibleModule, server: _connection.Server | None) -> None:
-        self.check_mode = module.check_mode
-        self.server = server
-        self.names = _connection.names(module.params)
-
-    def converge(self) -> list[schema.Step]:
-        if self.server is None:
-            return schema.steps(self.names, schema.Actual())
-        done: list[schema.Step] = []
-        self.server.settle(lambda cursor: self._advance(cursor, done))
-        return done
-
-    def _advance(self, cursor: t.Any, done: list[schema.Step]) -> list[schema.Step]:
-        """One pass; what an interrupted pass has done is there already and stays reported."""
-        actual = inspect(cursor, self.names)
-        absent = sorted({self.names.dovecot, self.names.postfix} - actual.databases)
-        if absent and not self.check_mode:
-            raise MissingDatabase(absent)
-        steps = schema.steps(self.names, actual)
-        for step in steps:
-            if not self.check_mode:
-                cursor.execute(step.sql)
-            done.append(step)
-        return steps
