@@ -23,10 +23,12 @@ extends_documentation_fragment:
   - groupware.mailserver._accounts
 options:
   accounts:
-    description: The accounts.
+    description:
+      - The accounts. For more than a few hundred people O(src) takes a fraction of the time, since
+        Ansible's variables are what is slow.
+      - This or O(src) is required. With both, the accounts are those of both together.
     type: list
     elements: dict
-    required: true
     suboptions:
       address:
         description:
@@ -104,6 +106,30 @@ options:
         description: Whether a new account may take over the mail that its home already holds.
         type: bool
         default: false
+  src:
+    description:
+      - A file of accounts, or several, which count as one. A relative path is looked for where
+        M(ansible.builtin.copy) does.
+      - YAML and JSON have a list of accounts, alone or under the one key C(mailserver_users). A tag
+        such as C(!vault) is refused. JSON lines have one account in each line.
+      - CSV has the names of options in its first line, divided by commas, semicolons or tabs. An
+        empty cell says nothing. Addresses are divided by blanks, V(-) is an empty list, and
+        C(alias@example.org:receive_only) an alias that may not be used as a sender.
+      - The text is UTF-8. Values have the types of an inventory, those in CSV are text.
+      - A file that is encrypted with Ansible Vault as a whole is decrypted on its way; its clear
+        text is written nowhere on the controller. The copy on the managed host can be read by the
+        user alone who runs the module, and is gone once the module has opened it.
+      - Cannot be used with C(async), unless O(remote_src=true).
+    type: list
+    elements: path
+  format:
+    description: Format of O(src). Without it, the suffix of each file says it.
+    type: str
+    choices: [csv, json, jsonl, yaml]
+  remote_src:
+    description: Whether O(src) lies on the managed host. It stays there, and is not decrypted.
+    type: bool
+    default: false
   default_quota:
     description: Quota of new accounts that do not say one. Same form as O(accounts[].quota).
     type: raw
@@ -131,6 +157,10 @@ EXAMPLES = r"""
 - name: The accounts are as the inventory says
   groupware.mailserver.mail_accounts:
     accounts: "{{ mailserver_users }}"
+
+- name: Many people, from a file beside the playbook that may be encrypted with Ansible Vault
+  groupware.mailserver.mail_accounts:
+    src: people.csv
 
 - name: Two accounts
   groupware.mailserver.mail_accounts:
@@ -196,7 +226,11 @@ faults:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.groupware.mailserver.plugins.module_utils import _connection
-from ansible_collections.groupware.mailserver.plugins.module_utils._edge import accounts
+from ansible_collections.groupware.mailserver.plugins.module_utils._edge import (
+    accounts,
+    reporting,
+    source,
+)
 
 
 def main() -> None:
@@ -205,18 +239,20 @@ def main() -> None:
             "accounts": {
                 "type": "list",
                 "elements": "dict",
-                "required": True,
                 "options": accounts.ACCOUNT,
                 "mutually_exclusive": [("password", "password_hash")],
             },
+            **source.SOURCE,
             **accounts.BULK,
             **accounts.NEW_ACCOUNTS,
             **_connection.CONNECTION,
         },
+        required_one_of=[("accounts", "src")],
         supports_check_mode=True,
         no_log=True,  # to syslog, which would show secrets with odd characters
     )
-    accounts.converge_accounts(module, module.params["accounts"], what="account")
+    with reporting(module), source.entries(module) as people:
+        accounts.converge_accounts(module, list(people), what="account")
 
 
 if __name__ == "__main__":
