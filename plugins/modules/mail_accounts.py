@@ -244,7 +244,7 @@ def main() -> None:
             },
             **source.SOURCE,
             **accounts.BULK,
-            **accounts.NEW_ACCOUNTS,
+            **accounts.SHARED,
             **_connection.CONNECTION,
         },
         required_one_of=[("accounts", "src")],

@@ -190,7 +190,7 @@ from ansible_collections.groupware.mailserver.plugins.module_utils._edge import 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**accounts.ACCOUNT, **accounts.NEW_ACCOUNTS, **_connection.CONNECTION},
+        argument_spec={**accounts.ACCOUNT, **accounts.SHARED, **_connection.CONNECTION},
         mutually_exclusive=[("password", "password_hash")],
         supports_check_mode=True,
         no_log=True,  # to syslog, which would show secrets with odd characters

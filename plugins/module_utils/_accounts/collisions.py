@@ -4,38 +4,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from .errors import shown
-from .model import Account, Secret
+from .model import Account, Secret, fold
 from .passwords import stored_length
 from .plan import Change, Directory
-from .wanted import Defaults, name_faults
+from .shape import DESTINATION, IMAP, SMTP
+from .wanted import Defaults, Wanted, name_faults
 
 EXTENSION = "+"  # recipient_delimiter: mail to ann+x reaches ann
-ADOPTION = "Rows of another owner are left alone; taking them over is not supported yet."
+_HOME_STAYS = (
+    "the home of an account that exists stays where it is: leave home out, or say move_mail: true "
+    "and move the mail as the role accounts does."
+)
+# What a wish says -> the field that has to have a column for it.
+_COLUMNS = {
+    "login_name": "imap.loginname",
+    "quota_messages": "imap.quota_messages",
+    "quota_sieve": "imap.quota_sieve",
+    "quota_sieve_scripts": "imap.quota_sieve_scripts",
+    "uid": "imap.uid",
+    "gid": "imap.gid",
+    "home": "imap.home",
+    "status": "imap.status",
+    "expires": "imap.expires",
+}
 
 
-def collisions(current: Directory, changes: Sequence[Change], defaults: Defaults) -> list[str]:
-    """A sentence for everything that keeps these changes from being made."""
-    faults = [fault for change in changes for fault in _own_faults(change, defaults)]
-    faults += name_faults([change.want for change in changes], current.domains)
-    faults += _password_faults(current, changes)
-    faults += _one_account_twice(changes)
-    faults += _claimed_names(current, changes)
-    faults += _loops(current, changes)
+def collisions(current: Directory, every: Sequence[Change], defaults: Defaults) -> list[str]:
+    """A sentence for everything that keeps these changes from being made.
+
+    every has a change for each wish, also where nothing changes: such a wish cannot collide.
+    """
+    faults = [fault for change in every for fault in _own_faults(change, defaults)]
+    faults += name_faults([change.want for change in every], current.domains)
+    faults += [fault for change in every for fault in _unheld(current, change)]
+    faults += _one_account_twice(every)
+    changes = [change for change in every if change.before != change.after]
+    if changes:
+        faults += _too_long(current, changes)
+        faults += _claimed_names(current, changes)
+        faults += _loops(current, changes)
     return faults
 
 
 def _own_faults(change: Change, defaults: Defaults) -> Iterator[str]:
-    want, before, after = change.want, change.before, change.after
-    if before and before.smtp and before.smtp.owner != defaults.owner:
+    before, after, want = change
+    smtp = before.smtp if before else None
+    if smtp and smtp.owner != defaults.owner and not (want.adopt or want.pruned):
         yield (
-            f"{want.label}: this account belongs to client_idnr {shown(before.smtp.owner)}, "
-            f"not to {shown(defaults.owner)}. {ADOPTION}"
+            f"{want.label}: this account belongs to client_idnr {shown(smtp.owner)}, "
+            f"not to {shown(defaults.owner)}: say adopt: true to take it over, or leave it out."
         )
-    if after and not before and want.secret is None:
-        yield f"{want.label}: a new account needs a password: give password or password_hash."
+    if before is None and want.present:
+        yield from _new_faults(want)
+    elif before and want.userid not in (None, before.userid):
+        yield (
+            f"{want.label}: userid: {shown(want.userid)} is not that of this account, which is "
+            f"{shown(before.userid)}: a userid is kept for ever, leave it out."
+        )
+    if _moves(change) and not want.move_mail:
+        yield f"{want.label}: home: {_HOME_STAYS}"
     if not (after and after.smtp):
         return
     if want.forward_only and not after.smtp.forward_only:
@@ -44,28 +74,105 @@ def _own_faults(change: Change, defaults: Defaults) -> Iterator[str]:
         yield f"{want.label}: forwards: {shown(after.smtp.username)} is the account itself."
 
 
-def _password_faults(current: Directory, changes: Iterable[Change]) -> Iterator[str]:
-    """Schemes that a column cannot hold."""
+def _moves(change: Change) -> bool:
+    was = change.before.imap if change.before else None
+    becomes = change.after.imap if change.after else None
+    return bool(was and becomes and was.home != becomes.home)
+
+
+def _new_faults(want: Wanted) -> Iterator[str]:
+    if want.edit:
+        yield f"{want.label}: there is no such account: make it with mail_user first."
+    elif want.secret is None:
+        yield f"{want.label}: a new account needs a password: give password or password_hash."
+
+
+def _unheld(current: Directory, change: Change) -> Iterator[str]:
+    """What is said but has no column in these tables."""
+    if not current.absent or not change.want.present:
+        return
+    want = change.want
+    for name, field in _COLUMNS.items():
+        if getattr(want, name) is not None and field in current.absent:
+            yield f"{want.label}: {name}: {_column(field)} {UPGRADE}"
+    aliases = (want.aliases or frozenset()) | (want.edit.aliases if want.edit else frozenset())
+    if "destination.dispatch" in current.absent and not all(a.dispatch for a in aliases):
+        yield f"{want.label}: dispatch_address: {_column('destination.dispatch')} {UPGRADE}"
+
+
+UPGRADE = "(an older generation of tine's tables): leave it out, or bring the tables forward."
+
+
+def _column(field: str) -> str:
+    kind, _dot, name = field.partition(".")
+    if kind == "imap":
+        return f"dovecot_users has no column {IMAP[name]}"
+    return f"smtp_destinations has no column {DESTINATION[name]}"
+
+
+def _too_long(current: Directory, changes: Iterable[Change]) -> Iterator[str]:
+    """What does not fit into its column."""
+    if not current.lengths:
+        return
+    limits = _Limits(current.lengths)
     for change in changes:
-        rows = list(change.after.rows()) if change.after else []
-        needed = max(
-            (stored_length(r.password) for r in rows if isinstance(r.password, Secret)), default=0
+        yield from limits.faults(change)
+
+
+class _Limits:
+    """How many characters each field holds."""
+
+    def __init__(self, lengths: Mapping[str, int]) -> None:
+        held = {column.partition(".")[2]: (column, size) for column, size in lengths.items()}
+        self.imap = _held("dovecot_users", IMAP, held)
+        self.smtp = _held("smtp_users", SMTP, held)
+        self.routes = _held("smtp_destinations", DESTINATION, held)
+
+    def faults(self, change: Change) -> Iterator[str]:
+        account = change.after
+        if account is None:
+            return
+        found: dict[str, str] = {}
+        pairs = [(account.imap, self.imap), (account.smtp, self.smtp)]
+        for row, limits in [*pairs, *((row, self.routes) for row in account.destinations)]:
+            for name, (column, limit) in limits.items():
+                size = _size(getattr(row, name, None))
+                if size > limit:
+                    found.setdefault(column, _fault(change.want.label, name, column, size, limit))
+        yield from found.values()
+
+
+def _held(
+    table: str, fields: Mapping[str, str], held: Mapping[str, tuple[str, int]]
+) -> dict[str, tuple[str, int]]:
+    named = {name: f"{table}.{column}" for name, column in fields.items()}
+    return {name: held[column] for name, column in named.items() if column in held}
+
+
+def _size(value: object) -> int:
+    if isinstance(value, Secret):
+        return stored_length(value)
+    return len(value) if isinstance(value, str) else 0
+
+
+def _fault(label: str, name: str, column: str, size: int, limit: int) -> str:
+    if name == "password":
+        return (
+            f"{label}: password: a hash of {size} characters does not fit into {column}, which "
+            f"holds {limit}: run groupware.mailserver.mail_schema, which widens it, or take "
+            "another password_scheme."
         )
-        for column, length in current.lengths.items():
-            if needed > length:
-                yield (
-                    f"{change.want.label}: password: a hash of {needed} characters does not fit "
-                    f"into {column}, which holds {length}: run groupware.mailserver.mail_schema, "
-                    "which widens it, or take another password_scheme."
-                )
+    return f"{label}: {name}: {size} characters do not fit into {column}, which holds {limit}."
 
 
 def _one_account_twice(changes: Iterable[Change]) -> Iterator[str]:
-    first: dict[str, Change] = {}
+    first: dict[tuple[str, object], Change] = {}
     for change in changes:
         if change.before is None:
             continue
-        other = first.setdefault(change.before.userid, change)
+        smtp = change.before.smtp
+        key = (change.before.userid, smtp.owner if smtp else None)
+        other = first.setdefault(key, change)
         if other is not change:
             yield f"{change.want.label}: is the same account as {other.want.label}."
 
@@ -74,15 +181,22 @@ def _claimed_names(current: Directory, changes: Sequence[Change]) -> list[str]:
     """Names that an account of a wish shares with another one, as things would be afterwards."""
     touched = {id(change.before) for change in changes if change.before}
     owners: dict[str, tuple[Account, str]] = {}
+    faults: list[str] = []
+    claimed = _new_names(current, changes)
     for account in current.accounts:
         if id(account) not in touched:
             for word, name in account.names():
-                owners.setdefault(current.key(name), (account, word))
-    faults: list[str] = []
+                if (key := current.key(name)) in claimed:
+                    owners.setdefault(key, (account, word))
     for change in changes:
         if change.after:
             faults += _claim(current, change, change.after, owners)
     return faults
+
+
+def _new_names(current: Directory, changes: Iterable[Change]) -> set[str]:
+    accounts = [change.after for change in changes if change.after]
+    return {current.key(name) for account in accounts for _word, name in account.names()}
 
 
 def _claim(
@@ -90,10 +204,11 @@ def _claim(
 ) -> list[str]:
     faults: dict[str, str] = {}
     for word, name in account.names():
-        other, its_word = owners.setdefault(current.key(name), (account, word))
+        key = current.key(name)
+        other, its_word = owners.setdefault(key, (account, word))
         if other is not account:
             faults.setdefault(
-                current.key(name),
+                key,
                 f"{change.want.label}: {word} {shown(name)} already is the {its_word} of "
                 f"{_named(other)}.",
             )
@@ -103,14 +218,17 @@ def _claim(
 def _named(account: Account) -> str:
     if account.smtp is None:
         return (
-            f"a row of dovecot_users without one in smtp_users (username {shown(account.username)},"
-            f" userid {shown(account.userid)}): remove it, or give the account another username"
+            "a row of dovecot_users without one in smtp_users (username "
+            f"{shown(account.username)}, userid {shown(account.userid)}): say adopt: true to take "
+            "it over, remove it, or give the account another username"
         )
     return f"account {account.address} (client_idnr {shown(account.smtp.owner)})"
 
 
 def _loops(current: Directory, changes: Sequence[Change]) -> list[str]:
     """Circles through an account of a wish, each told once."""
+    if not any(_forwards(change.after) for change in changes if change.after):
+        return []
     graph = _graph(current, changes)
     labels = {
         current.key(row.source): change.want.label
@@ -124,12 +242,18 @@ def _loops(current: Directory, changes: Sequence[Change]) -> list[str]:
     ]
 
 
+def _forwards(account: Account) -> bool:
+    """Whether mail leaves the account: no circle goes through one that keeps it all."""
+    own = {fold(account.username), fold(account.address)}
+    return any(fold(row.target) not in own for row in account.destinations)
+
+
 def _graph(current: Directory, changes: Sequence[Change]) -> dict[str, set[str]]:
     touched = {id(change.before) for change in changes if change.before}
     rows = [row for change in changes if change.after for row in change.after.destinations]
     rows += [r for a in current.accounts if id(a) not in touched for r in a.destinations]
-    gone = {change.before.userid for change in changes if change.before}
-    rows += [row for userid, row in current.beyond if userid not in gone]
+    gone = {c.before.smtp.hook for c in changes if c.before and c.before.smtp}
+    rows += [row for hook, row in current.beyond if hook not in gone]
     graph: dict[str, set[str]] = {}
     for row in rows:
         source, target = current.key(row.source), current.key(row.target)

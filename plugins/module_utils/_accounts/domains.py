@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from .errors import Invalid
 from .model import fold
 from .schema import Names
-from .store import Cursor, chunks, marks, worded
+from .store import Cursor, chunks, marks
+from .writing import worded
 
 SELECT = "SELECT domain, instancename FROM {smtp_virtual_domains} WHERE domain IN ({marks})"
 INSERT = "INSERT INTO {smtp_virtual_domains} (domain, instancename) VALUES (%s, %s)"

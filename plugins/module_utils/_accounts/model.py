@@ -7,7 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Union
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple, Union
 
 from .errors import Invalid, kind
 
@@ -34,6 +36,13 @@ _NO_MAILBOX = {
 }
 
 
+def _any_of(characters: Mapping[str, str]) -> re.Pattern[str]:
+    return re.compile(f"[{re.escape(''.join(characters))}]")
+
+
+_NEVER_HOSTED, _IN_NO_MAILBOX = _any_of(_NOT_HOSTED), _any_of(_NO_MAILBOX)
+
+
 def fold(name: str) -> str:
     """The name as the columns' collation sees it, as far as it is plain ASCII."""
     return name.rstrip(" ").lower()
@@ -48,7 +57,11 @@ def text_of(given: object, what: str) -> str:
 
 def domain_name(given: object, length: int = DOMAIN_LENGTH) -> str:
     """A domain in lower case and ASCII (IDN as punycode)."""
-    text = text_of(given, "a domain")
+    return _domain_name(text_of(given, "a domain"), length)
+
+
+@lru_cache(maxsize=4096)  # a hundred thousand addresses share a few domains
+def _domain_name(text: str, length: int) -> str:
     name = _ascii(text)
     labels = name.split(".")
     if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
@@ -80,8 +93,7 @@ def _ascii(text: str) -> str:
         raise Invalid(text, "is not a domain: it has no IDN form.") from None
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """A mail address as Postfix takes it and tine stores it: a dot-atom, in lower case."""
 
     local: str
@@ -102,7 +114,7 @@ class Address:
     @classmethod
     def hosted(cls, given: object) -> Address:
         """An address of this host: it names a mailbox and, in its home, a directory."""
-        return cls.parse(given)._without(_NO_MAILBOX)
+        return cls.parse(given)._without(_NO_MAILBOX, _IN_NO_MAILBOX)
 
     @classmethod
     def source(cls, given: object) -> Address:
@@ -110,12 +122,12 @@ class Address:
         text = text_of(given, "an alias")
         if text.startswith("@"):
             return cls("", hosted_domain(text[1:]))
-        return cls.parse(text)._without(_NOT_HOSTED)
+        return cls.parse(text)._without(_NOT_HOSTED, _NEVER_HOSTED)
 
-    def _without(self, characters: Mapping[str, str]) -> Address:
-        for character, reason in characters.items():
-            if character in self.local:
-                raise Invalid(self, f"cannot be hosted: {character!r} {reason}.")
+    def _without(self, reasons: Mapping[str, str], characters: re.Pattern[str]) -> Address:
+        found = characters.search(self.local)
+        if found:
+            raise Invalid(self, f"cannot be hosted: {found[0]!r} {reasons[found[0]]}.")
         hosted_domain(self.domain)
         return self
 
@@ -153,9 +165,9 @@ def user_name(given: object) -> str:
     if not at or not all(_LABEL.fullmatch(label) for label in labels):
         raise Invalid(text, "is not a username: expected local@domain.")
     _local_part(text, local)
-    for character, reason in _NO_MAILBOX.items():
-        if character in local:
-            raise Invalid(text, f"cannot be a username: {character!r} {reason}.")
+    found = _IN_NO_MAILBOX.search(local)
+    if found:
+        raise Invalid(text, f"cannot be a username: {found[0]!r} {_NO_MAILBOX[found[0]]}.")
     if len(text) > ADDRESS_LENGTH:
         raise Invalid(text, f"is too long: {len(text)} characters, at most {ADDRESS_LENGTH}.")
     return text.lower()
@@ -176,8 +188,10 @@ class Secret:
 Password = Union[str, Secret]  # as stored, or still to be hashed
 
 
-@dataclass(frozen=True)
-class Destination:
+# Rows and accounts are named tuples: a run makes, hashes and compares a hundred thousand of them.
+
+
+class Destination(NamedTuple):
     """One row of smtp_destinations."""
 
     source: str
@@ -185,17 +199,19 @@ class Destination:
     dispatch: bool
 
 
-@dataclass(frozen=True)
-class Alias:
+class Alias(NamedTuple):
     """Another address of an account; dispatch says whether it may be used as sender."""
 
     source: str
     dispatch: bool
 
 
-@dataclass(frozen=True)
-class ImapRow:
-    """What we read and write of a row of dovecot_users; quota in MiB."""
+class ImapRow(NamedTuple):
+    """What we read and write of a row of dovecot_users.
+
+    quota is MiB (column quota_bytes, whatever its name says), quota_sieve bytes; 0 is no limit.
+    expires is UTC without a zone. None is NULL, or a column that this generation does not have.
+    """
 
     userid: str
     domain: str
@@ -203,27 +219,37 @@ class ImapRow:
     loginname: str | None
     password: Password
     quota: int
+    quota_messages: int | None
+    quota_sieve: int | None
+    quota_sieve_scripts: int | None
     uid: str | None
     gid: str | None
     home: str | None
+    instance: str | None
     status: str | None
+    expires: datetime | None
 
 
-@dataclass(frozen=True)
-class SmtpRow:
-    """What we read and write of a row of smtp_users."""
+class SmtpRow(NamedTuple):
+    """What we read and write of a row of smtp_users; id is the key of multi-instance tables."""
 
     userid: str
-    owner: str
+    owner: str | None
     username: str
     password: Password
     email: str | None
     forward_only: bool
     status: str | None
+    expires: datetime | None
+    id: int | None = None
+
+    @property
+    def hook(self) -> str | int:
+        """What destinations hang on: the userid, or the id of multi-instance tables."""
+        return self.userid if self.id is None else self.id
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """A pair of rows joined by userid, and the destinations that hang on them."""
 
     imap: ImapRow | None

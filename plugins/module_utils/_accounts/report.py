@@ -5,12 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
-from .model import Account, Secret
-from .plan import Change, Directory, routes
+from .model import Account, ImapRow, Secret, SmtpRow
+from .plan import Change
+from .routes import Routes, routes
 from .schema import Names
-from .store import statements
+from .shape import Shape
+from .wanted import ENABLED
+from .writing import statements
 
 SHOWN_ACCOUNTS = 200
 SHOWN_ROWS = 200
@@ -34,8 +38,8 @@ def diff(changes: Sequence[Change]) -> dict[str, str]:
     return {
         "before_header": "mail accounts",
         "after_header": "mail accounts",
-        "before": "".join(_text(change.before, change.after) for change in shown) + more,
-        "after": "".join(_text(change.after, change.before) for change in shown) + more,
+        "before": "".join(_text(change.before) for change in shown) + more,
+        "after": "".join(_text(change.after) for change in shown) + more,
     }
 
 
@@ -43,33 +47,100 @@ def _more(number: int) -> str:
     return f"(and {number} more accounts)\n" if number > 0 else ""
 
 
-def _text(account: Account | None, other: Account | None) -> str:
+def _text(account: Account | None) -> str:
     if account is None:
         return ""
-    lines = "".join(f"  {name}: {value}\n" for name, value in facts(account, other).items())
+    lines = "".join(f"  {name}: {value}\n" for name, value in facts(account).items())
     return f"{account.address}:\n{lines}"
 
 
-def facts(account: Account, other: Account | None = None) -> dict[str, str]:
+def facts(account: Account) -> dict[str, str]:
     """An account in words; of the password only whether it is new."""
-    known = routes(Directory(), account)
     found = {"username": account.username}
     if account.imap:
-        found["quota"] = f"{account.imap.quota} MiB" if account.imap.quota else "unlimited"
-        found["home"] = account.imap.home or ""
-        found["imap password"] = _secrecy(account.imap.password)
+        found.update(_imap_facts(account.imap, account.address))
     if account.smtp:
-        found["smtp password"] = _secrecy(account.smtp.password)
-        found["aliases"] = ", ".join(
-            sorted(a.source if a.dispatch else f"{a.source} (receives only)" for a in known.aliases)
-        )
-        found["forwards"] = ", ".join(sorted(known.forwards))
-        found["forward only"] = "yes" if known.forward_only else "no"
-        found["status"] = account.smtp.status or "enabled"
+        found.update(_smtp_facts(account, account.smtp))
+    return found
+
+
+def _imap_facts(row: ImapRow, address: str) -> dict[str, str]:
+    found = {
+        "login name": "" if row.loginname in (None, address) else str(row.loginname),
+        "quota": f"{row.quota} MiB" if row.quota else "unlimited",
+        "message quota": str(row.quota_messages or ""),
+        "sieve quota": f"{row.quota_sieve} bytes" if row.quota_sieve else "",
+        "sieve script quota": str(row.quota_sieve_scripts or ""),
+        "instance": row.instance or "",
+        "imap status": row.status or ENABLED,
+        "imap expiry": f"{row.expires} UTC" if row.expires else "",
+    }
+    shown = {name: value for name, value in found.items() if value}
+    shown["user and group"] = f"{row.uid or ''}:{row.gid or ''}"
+    shown["home"] = row.home or ""
+    shown["imap password"] = _secrecy(row.password)
+    return shown
+
+
+def _smtp_facts(account: Account, row: SmtpRow) -> dict[str, str]:
+    known = _routes(account)
     strays = sorted(f"{stray.source} -> {stray.target}" for stray in known.strays)
+    found = {
+        "owner": row.owner or "none",
+        "smtp password": _secrecy(row.password),
+        "aliases": ", ".join(
+            sorted(a.source if a.dispatch else f"{a.source} (receives only)" for a in known.aliases)
+        ),
+        "forwards": ", ".join(sorted(known.forwards)),
+        "forward only": "yes" if known.forward_only else "no",
+        "status": row.status or ENABLED,
+    }
+    if row.expires:
+        found["expires"] = f"{row.expires} UTC"
     if strays:
         found["other destinations"] = ", ".join(strays)
     return found
+
+
+def _routes(account: Account) -> Routes:
+    """As tine reads the rows, with either form of its aliases."""
+    forms = (routes(account), routes(account, by_username=True))
+    return min(forms, key=lambda form: len(form.strays))
+
+
+def sessions_to_end(changes: Sequence[Change], now: datetime) -> list[str]:
+    """Usernames whose open sessions should not go on: gone, renamed, locked, or a new password.
+
+    now is UTC without a zone, as the rows hold expiry dates.
+    """
+    return sorted(
+        {c.before.username for c in changes if c.before and _ends(c.before, c.after, now)}
+    )
+
+
+def _ends(before: Account, after: Account | None, now: datetime) -> bool:
+    if after is None or before.username != after.username:
+        return True
+    if any(isinstance(row.password, Secret) for row in after.rows()):
+        return True
+    return _is_active(before, now) and not _is_active(after, now)
+
+
+def mail_to_move(changes: Sequence[Change]) -> list[dict[str, str]]:
+    """Homes that change by their account's wish: who moves the mail needs from, to and username."""
+    rows = [(c.before.imap, c.after.imap) for c in changes if c.before and c.after]
+    return [
+        {"username": becomes.username, "from": was.home or "", "to": becomes.home or ""}
+        for was, becomes in rows
+        if was and becomes and was.home != becomes.home
+    ]
+
+
+def _is_active(account: Account, now: datetime) -> bool:
+    return all(
+        (row.status or ENABLED) == ENABLED and not (row.expires and row.expires <= now)
+        for row in account.rows()
+    )
 
 
 def _secrecy(password: object) -> str:
@@ -109,7 +180,7 @@ def _difference(name: str, was: str | None, becomes: str) -> str:
     return f"{name} {was or 'none'} -> {becomes or 'none'}"
 
 
-def queries(names: Names, changes: Sequence[Change]) -> list[dict[str, Any]]:
+def queries(names: Names, shape: Shape, changes: Sequence[Change]) -> list[dict[str, Any]]:
     """The statements that the changes come to, with placeholders for what is secret."""
     return [
         {
@@ -117,7 +188,7 @@ def queries(names: Names, changes: Sequence[Change]) -> list[dict[str, Any]]:
             "rows": len(statement.rows),
             "values": [[_shown(value) for value in row] for row in statement.rows[:SHOWN_ROWS]],
         }
-        for statement in statements(names, changes, lambda *_secret: NEW, "UTC_TIMESTAMP()")
+        for statement in statements(names, shape, changes, lambda *_secret: NEW, "UTC_TIMESTAMP()")
     ]
 
 

@@ -274,6 +274,7 @@ class ActualTable:
     engine: str
     columns: Mapping[str, ActualColumn]
     keys: frozenset[str]
+    rows: int = 0  # as the server estimates
 
 
 @dataclass(frozen=True)

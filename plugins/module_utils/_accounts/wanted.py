@@ -4,57 +4,113 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable
+from functools import lru_cache
+from typing import Any, Callable, NamedTuple, Union
 
 from .errors import Hidden, Invalid, MailhostError, kind, shown
+from .expiry import Expiry, expiry
 from .model import Address, Alias, Secret, domain_name, hosted_domain, text_of, user_name
 from .passwords import DEFAULT_SCHEME, clear_password, known_scheme, ready_hash, suits
 
 # Our own scope in smtp_users.client_idnr, never tine's: sha1 of "groupware.mailserver".
 OWNER = "8fe8f1da99045c15d5b1aa9978d57fd67e8214c9"
 
+ENABLED = "enabled"
+STATUSES = (ENABLED, "disabled", "blocked", "expired")
+INSTANCE_LENGTH = 40  # dovecot_users.instancename
 HOSTNAME_LENGTH = 64  # HOST_NAME_MAX of Linux
 MIB = 2**20
 QUOTA_MAXIMUM = 2**43 - 1  # MiB: in bytes, what Dovecot's signed 64-bit number holds
+COUNT_MAXIMUM = 2**31 - 1  # int(11)
 _UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
+HOME_LENGTH = 256  # dovecot_users.home
 _SIZE = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?) ?([KMGTP]?)(?:I?B)?", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What is wished of one account. None means not said, and what is not said is kept."""
+class Edit(NamedTuple):
+    """Single aliases and forwards that are to be there or not; all others stay as they are."""
 
-    address: Address
-    label: str
+    aliases: frozenset[Alias] = frozenset()
+    forwards: frozenset[str] = frozenset()
+    no_aliases: frozenset[str] = frozenset()
+    no_forwards: frozenset[str] = frozenset()
+
+
+class Wanted(NamedTuple):
+    """What is wished of one account. None means not said, and what is not said is kept.
+
+    quota is MiB, quota_sieve bytes; 0 is no limit.
+    """
+
+    address: str
     fresh_id: str  # the userid, if the account has to be made
+    number: int = 0  # of the entry, from 0
+    position: Callable[[int], str] = lambda _index: ""
     present: bool = True
     username: str | None = None
+    login_name: str | None = None
+    userid: str | None = None
     secret: Secret | None = None
     password_on_create_only: bool = False
     quota: int | None = None
+    quota_messages: int | None = None
+    quota_sieve: int | None = None
+    quota_sieve_scripts: int | None = None
+    uid: str | None = None
+    gid: str | None = None
+    home: str | None = None
+    move_mail: bool = False
+    status: str | None = None
+    expires: Expiry | None = None
     aliases: frozenset[Alias] | None = None
     forwards: frozenset[str] | None = None
     forward_only: bool | None = None
     reuse_mail: bool = False
+    adopt: bool = False
+    edit: Edit | None = None  # such a wish never makes an account
+    pruned: bool = False  # nobody wishes it any more: found by userid
+
+    @property
+    def label(self) -> str:
+        """Which entry this is, for the person who wrote it."""
+        return _label(self.address, self.position(self.number))
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What new accounts get when their wish does not say it, and whose they are."""
+    """What new accounts get when their wish does not say it, whose they are, and tine's switches.
+
+    quota is MiB. instance is tine's instanceName: it makes usernames of the form userid@instance.
+    imap_domain is tine's imap.domain, what the column domain holds; None is the username's domain.
+    """
 
     owner: str = OWNER
     home: str = "/var/vmail/%d/%n"
     uid: str = "vmail"
     gid: str = "vmail"
     quota: int = 0
+    status: str = ENABLED
+    instance: str | None = None
+    imap_domain: str | None = None
+    account_name_destination: bool = True
+    destination_is_username: bool = False
 
 
 def mebibytes(given: object) -> int:
-    """A quota in MiB from bytes or a human size; 0 is unlimited."""
+    """A quota in MiB from bytes or a human size; 0 is unlimited.
+
+    tine stores whole MiB, so that less than one would become no limit at all.
+    """
+    return _mebibytes(given if isinstance(given, (str, bool)) else str(given))
+
+
+@lru_cache(maxsize=1024)
+def _mebibytes(given: Union[str, bool]) -> int:
     if isinstance(given, str) and given.lower() == "unlimited":
         return 0
     size = _bytes(given)
@@ -67,6 +123,28 @@ def mebibytes(given: object) -> int:
     if size // MIB > QUOTA_MAXIMUM:
         raise Invalid(given, "is more than the quota column holds.")
     return size // MIB
+
+
+def sieve_bytes(given: object) -> int:
+    """A quota of Sieve scripts in bytes from bytes or a human size; 0 is unlimited."""
+    if isinstance(given, str) and given.lower() == "unlimited":
+        return 0
+    size = _bytes(given)
+    if size > COUNT_MAXIMUM:
+        raise Invalid(given, "is more than a quota of Sieve scripts may be (2G).")
+    return size
+
+
+def count(given: object) -> int:
+    """A number of messages or scripts; 0 is unlimited."""
+    text = str(given).lower()
+    if text == "unlimited":
+        return 0
+    if isinstance(given, bool) or not re.fullmatch("[0-9]{1,10}", text):
+        raise Invalid(given, "is not a number: expected a whole number, 0 or unlimited.")
+    if int(text) > COUNT_MAXIMUM:
+        raise Invalid(given, f"is more than the column holds, which is {COUNT_MAXIMUM}.")
+    return int(text)
 
 
 def _bytes(given: object) -> int:
@@ -97,6 +175,37 @@ def home_template(given: object) -> str:
     if ".." in text.split("/"):
         raise Invalid(text, "is not a home: it climbs with '..'.")
     return text
+
+
+def home_path(given: object) -> str:
+    """The home of one account: an absolute path below the root, in printable ASCII."""
+    text = text_of(given, "a home")
+    if not re.fullmatch(r"(?:/[\x21-\x7e]+)+", text) or {"..", ".", ""} & set(text.split("/")[1:]):
+        raise Invalid(text, "is not a home: expected an absolute path in printable ASCII.")
+    if "%" in text or len(text) > HOME_LENGTH:
+        raise Invalid(text, f"is not a home: expected at most {HOME_LENGTH} characters, no %.")
+    return text
+
+
+def user_id(given: object) -> str:
+    """An explicit userid; tine makes 40 hexadecimal digits."""
+    text = str(given)
+    if isinstance(given, bool) or not re.fullmatch(r"[0-9A-Za-z_.#~-]{1,40}", text):
+        raise Invalid(text, "is not a userid: expected 1 to 40 letters, digits and _.#~-.")
+    return text
+
+
+def instance_name(given: object) -> str:
+    """tine's instanceName, which also is the domain of usernames."""
+    name = domain_name(given)
+    if len(name) > INSTANCE_LENGTH:
+        raise Invalid(name, f"is too long for an instance: at most {INSTANCE_LENGTH} characters.")
+    return name
+
+
+def login_name(given: object) -> str:
+    """A second name to log in with; tine keeps the address there."""
+    return user_name(given)
 
 
 def owner_id(given: object) -> str:
@@ -171,104 +280,149 @@ def _refuse_twice(names: Iterable[str]) -> None:
         seen.add(name)
 
 
+def _hosted_address(given: object) -> str:
+    return str(Address.hosted(given))
+
+
 _FIELDS: dict[str, Callable[[object], Any]] = {
-    "address": Address.hosted,
+    "address": _hosted_address,
     "state": _choice("present", "absent"),
     "username": user_name,
+    "login_name": login_name,
+    "userid": user_id,
     "password": clear_password,
     "password_hash": ready_hash,
     "password_scheme": known_scheme,
     "update_password": _choice("always", "on_create"),
     "quota": mebibytes,
+    "quota_messages": count,
+    "quota_sieve": sieve_bytes,
+    "quota_sieve_scripts": count,
+    "uid": system_name,
+    "gid": system_name,
+    "home": home_path,
+    "move_mail": _boolean,
+    "status": _choice(*STATUSES),
+    "expires": expiry,
     "aliases": _aliases,
     "forwards": _forwards,
     "forward_only": _boolean,
     "reuse_mail": _boolean,
+    "adopt": _boolean,
 }
 FIELDS = tuple(_FIELDS)
+# Fields that become one of a wish under their own name.
+_PLAIN = (
+    *("username", "login_name", "userid", "quota", "quota_messages", "quota_sieve"),
+    *("quota_sieve_scripts", "uid", "gid", "home", "status", "expires", "aliases", "forwards"),
+    *("forward_only", "move_mail", "reuse_mail", "adopt"),
+)
 
 
 def parse(
     entries: object, what: str = "account", scheme: str = DEFAULT_SCHEME
 ) -> tuple[list[Wanted], list[str]]:
-    """The wishes that can be read, and a sentence for everything that is wrong."""
-    if not isinstance(entries, (list, tuple)):
+    """The wishes that can be read, and a sentence for everything that is wrong.
+
+    Entries that know their places in a file tell them with position(index), from 0.
+    """
+    if isinstance(entries, (str, bytes, Mapping)) or not isinstance(entries, Iterable):
         # By its type only: there may be passwords in it.
         return [], [f"{kind(entries)} is not a list of accounts."]
-    wishes: list[Wanted] = []
-    faults: list[str] = []
-    for number, entry in enumerate(entries, 1):
-        wish = _Entry(entry, f"{what} {number}" if len(entries) > 1 or what else "", scheme)
-        wishes.extend(wish.wanted())
-        faults.extend(wish.faults)
-    return wishes, faults + duplicates(wishes)
+    position = getattr(entries, "position", None) or _numbered(what)
+    reader = _Reader(position, scheme)
+    for index, entry in enumerate(entries):
+        reader.read(index, entry)
+    return reader.wishes, reader.faults + duplicates(reader.wishes)
 
 
-class _Entry:
-    """One dictionary being read; collects what is wrong with it."""
+def _numbered(what: str) -> Callable[[int], str]:
+    return lambda index: f"{what} {index + 1}" if what else ""
 
-    def __init__(self, entry: object, position: str, scheme: str) -> None:
-        self.faults: list[str] = []
+
+class _Reader:
+    """Dictionaries being read into wishes; collects what is wrong with them."""
+
+    def __init__(self, position: Callable[[int], str], scheme: str) -> None:
+        self.position = position
         self.scheme = scheme
-        self.given = entry if isinstance(entry, Mapping) else {}
-        self.label = _label(self.given.get("address"), position)
+        self.wishes: list[Wanted] = []
+        self.faults: list[str] = []
+        self._salt = secrets.token_bytes(20)
+
+    def read(self, index: int, entry: object) -> None:
+        """Add the wish of one entry, or what is wrong with it."""
+        found: list[str] = []
         if not isinstance(entry, Mapping):
-            self._fault(f"{kind(entry)} is not an account: expected a dictionary.")
+            found.append(f"{kind(entry)} is not an account: expected a dictionary.")
+            entry = {}
+        else:
+            said = self._said(entry, found)
+            secret = self._secret(said, found)
+            _contradictions(said, found)
+            if not found:
+                self.wishes.append(self._wanted(index, said, secret))
+                return
+        label = _label(entry.get("address"), self.position(index))
+        self.faults += [f"{label}: {text}" for text in found]
 
-    def wanted(self) -> list[Wanted]:
-        """The wish, or nothing where it cannot be read."""
-        if self.faults:
-            return []
-        self._unknown_keys()
-        said = {name: self._field(name, read) for name, read in _FIELDS.items()}
-        if self.given.get("address") is None:
-            self._fault("an address is missing.")
-        secret = self._secret(said)
-        self._contradictions(said)
-        return [] if self.faults else [_wanted(said, secret, self.label)]
+    def _said(self, entry: Mapping[Any, object], found: list[str]) -> dict[str, Any]:
+        """What each field says; one that is null is not said."""
+        said = {}
+        for name, given in entry.items():
+            if name not in _FIELDS:
+                found.append(f"{shown(name)} is not known here: expected {', '.join(FIELDS)}.")
+            elif given is not None:
+                try:
+                    said[name] = _FIELDS[name](given)
+                except MailhostError as fault:
+                    found.append(f"{name}: {fault}")
+        if entry.get("address") is None:
+            found.append("an address is missing.")
+        return said
 
-    def _fault(self, text: str) -> None:
-        self.faults.append(f"{self.label}: {text}")
-
-    def _unknown_keys(self) -> None:
-        for key in sorted(str(key) for key in self.given if key not in _FIELDS):
-            self._fault(f"{shown(key)} is not known here: expected {', '.join(FIELDS)}.")
-
-    def _field(self, name: str, read: Callable[[object], Any]) -> Any:
-        given = self.given.get(name)
-        if given is None:
+    def _secret(self, said: Mapping[str, Any], found: list[str]) -> Secret | None:
+        plain, ready = said.get("password"), said.get("password_hash")
+        if plain is None and ready is None:
             return None
-        try:
-            return read(given)
-        except MailhostError as fault:
-            self._fault(f"{name}: {fault}")
-            return None
+        scheme = said.get("password_scheme") or self.scheme
+        if plain is not None and ready is not None:
+            found.append("password and password_hash are both given: expected one of them.")
+        elif plain is not None:
+            try:
+                suits(plain, scheme)
+            except Hidden as fault:
+                found.append(f"password: {fault}")
+        return Secret(plain, ready, scheme)
 
-    def _secret(self, said: Mapping[str, Any]) -> Secret | None:
-        scheme = said["password_scheme"] or self.scheme
-        if self.given.get("password") is not None and self.given.get("password_hash") is not None:
-            self._fault("password and password_hash are both given: expected one of them.")
-        if said["password_hash"]:
-            return Secret(None, said["password_hash"], scheme)
-        if said["password"] is None:
-            return None
-        try:
-            suits(said["password"], scheme)
-        except Hidden as fault:
-            self._fault(f"password: {fault}")
-        return Secret(said["password"], None, scheme)
+    def _wanted(self, index: int, said: Mapping[str, Any], secret: Secret | None) -> Wanted:
+        address = said["address"]
+        fresh_id = said.get("userid")
+        if fresh_id is None:
+            fresh_id = hashlib.sha1(self._salt + address.encode()).hexdigest()  # noqa: S324
+        return Wanted(
+            address=address,
+            fresh_id=fresh_id,
+            number=index,
+            position=self.position,
+            present=said.get("state") != "absent",
+            secret=secret,
+            password_on_create_only=said.get("update_password") == "on_create",
+            **{name: said[name] for name in _PLAIN if name in said},
+        )
 
-    def _contradictions(self, said: Mapping[str, Any]) -> None:
-        own = str(said["address"])
-        if said["forward_only"] and said["forwards"] == frozenset():
-            self._fault("forward_only needs forwards: name at least one address.")
-        if own in (said["forwards"] or ()):
-            self._fault(f"forwards: {shown(own)} is the account itself.")
-        for alias in said["aliases"] or ():
-            if alias.source == own:
-                self._fault(f"aliases: {shown(own)} is the account's own address.")
-            if alias.source in (said["forwards"] or ()):
-                self._fault(f"forwards: {shown(alias.source)} is an alias of the account itself.")
+
+def _contradictions(said: Mapping[str, Any], found: list[str]) -> None:
+    own, forwards = said.get("address"), said.get("forwards")
+    if said.get("forward_only") and forwards == frozenset():
+        found.append("forward_only needs forwards: name at least one address.")
+    if forwards and own in forwards:
+        found.append(f"forwards: {shown(own)} is the account itself.")
+    for alias in said.get("aliases") or ():
+        if alias.source == own:
+            found.append(f"aliases: {shown(own)} is the account's own address.")
+        if forwards and alias.source in forwards:
+            found.append(f"forwards: {shown(alias.source)} is an alias of the account itself.")
 
 
 def _label(address: object, position: str) -> str:
@@ -278,55 +432,44 @@ def _label(address: object, position: str) -> str:
     return position or named or "account"
 
 
-def _wanted(said: Mapping[str, Any], secret: Secret | None, label: str) -> Wanted:
-    return Wanted(
-        address=said["address"],
-        label=label,
-        fresh_id=secrets.token_hex(20),
-        present=said["state"] != "absent",
-        username=said["username"],
-        secret=secret,
-        password_on_create_only=said["update_password"] == "on_create",
-        quota=said["quota"],
-        aliases=said["aliases"],
-        forwards=said["forwards"],
-        forward_only=said["forward_only"],
-        reuse_mail=bool(said["reuse_mail"]),
-    )
-
-
 def duplicates(wishes: Sequence[Wanted]) -> list[str]:
     """Names that two wishes claim, with both positions."""
-    owners: dict[str, tuple[str, str]] = {}
+    owners: dict[str, tuple[Wanted, str]] = {}
     faults = []
     for wish in wishes:
         for what, name in claims(wish):
-            other, word = owners.setdefault(name, (wish.label, what))
-            if other != wish.label or word != what:
-                faults.append(f"{wish.label}: {what} {shown(name)} is also the {word} of {other}.")
+            other, word = owners.setdefault(name, (wish, what))
+            if other is not wish or word != what:
+                faults.append(
+                    f"{wish.label}: {what} {shown(name)} is also the {word} of {other.label}."
+                )
     return faults + _wished_twice(wishes)
 
 
 def _wished_twice(wishes: Sequence[Wanted]) -> list[str]:
     """One that goes may leave its address to an alias, but not to a second wish for itself."""
+    if all(wish.present for wish in wishes):
+        return []
     first: dict[str, Wanted] = {}
     return [
         f"{wish.label}: address {shown(wish.address)} is also wished by {other.label}."
         for wish in wishes
-        for other in [first.setdefault(str(wish.address), wish)]
+        for other in [first.setdefault(wish.address, wish)]
         if other is not wish and not (wish.present and other.present)
     ]
 
 
-def claims(wish: Wanted) -> list[tuple[str, str]]:
+def claims(wish: Wanted) -> Iterator[tuple[str, str]]:
     """The names that a wish claims for its account alone, with the word for each."""
     if not wish.present:
-        return []
-    names = [("address", str(wish.address))]
-    if wish.username and wish.username != str(wish.address):
-        names.append(("username", wish.username))
-    names.extend(sorted(("alias", alias.source) for alias in wish.aliases or ()))
-    return names
+        return
+    yield "address", wish.address
+    if wish.username and wish.username != wish.address:
+        yield "username", wish.username
+    if wish.login_name and wish.login_name not in (wish.address, wish.username):
+        yield "login name", wish.login_name
+    for alias in sorted(wish.aliases) if wish.aliases else ():
+        yield "alias", alias.source
 
 
 def name_faults(wishes: Iterable[Wanted], domains: Iterable[str]) -> list[str]:
@@ -338,7 +481,7 @@ def name_faults(wishes: Iterable[Wanted], domains: Iterable[str]) -> list[str]:
         for wish in wishes
         if wish.present
         for what, name in claims(wish)
-        if what != "username" and name.rpartition("@")[2] not in hosted
+        if what in ("address", "alias") and name.rpartition("@")[2] not in hosted
     ]
 
 

@@ -6,25 +6,35 @@ from __future__ import annotations
 
 import os
 import typing as t
+from datetime import datetime, timezone
 
 from .. import _connection
-from .._accounts import passwords, report, schema, wanted
+from .._accounts import passwords, report, wanted
 from .._accounts.collisions import collisions
 from .._accounts.errors import SchemaNotReady
-from .._accounts.plan import Change, Directory, proposals
-from .._accounts.store import SqlStore, inspect, lock, secrets_of, together
+from .._accounts.plan import Change, Directory, found, proposals
+from .._accounts.prune import Limit, leftovers
+from .._accounts.shape import Shape
+from .._accounts.store import SqlStore, inspect, lock
+from .._accounts.verified import Memory
+from .._accounts.writing import secrets_of, together
 from . import refuse, reporting, server
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+MEMORY = "/var/lib/groupware-mailserver/verified-passwords"
+
+_SCHEME = {"type": "str", "choices": list(passwords.SCHEMES), "no_log": False}
 ACCOUNT: dict[str, t.Any] = {
     "address": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "username": {"type": "str"},
+    "login_name": {"type": "str"},
+    "userid": {"type": "str"},
     "password": {"type": "str", "no_log": True},
     "password_hash": {"type": "str", "no_log": True},
-    "password_scheme": {"type": "str", "choices": list(passwords.SCHEMES), "no_log": False},
+    "password_scheme": _SCHEME,
     "update_password": {
         "type": "str",
         "choices": ["always", "on_create"],
@@ -32,89 +42,144 @@ ACCOUNT: dict[str, t.Any] = {
         "no_log": False,
     },
     "quota": {"type": "raw"},
+    "quota_messages": {"type": "raw"},
+    "quota_sieve": {"type": "raw"},
+    "quota_sieve_scripts": {"type": "raw"},
+    "uid": {"type": "str"},
+    "gid": {"type": "str"},
+    "home": {"type": "str"},
+    "move_mail": {"type": "bool", "default": False},
     "aliases": {"type": "list", "elements": "raw"},
     "forwards": {"type": "list", "elements": "str"},
     "forward_only": {"type": "bool"},
+    "status": {"type": "str", "choices": list(wanted.STATUSES)},
+    "expires": {"type": "str"},
     "reuse_mail": {"type": "bool", "default": False},
+    "adopt": {"type": "bool", "default": False},
 }
 BULK: dict[str, t.Any] = {
+    "uid": {"type": "str", "default": wanted.Defaults.uid},
+    "gid": {"type": "str", "default": wanted.Defaults.gid},
     "default_quota": {"type": "raw", "default": 0},
-    "default_password_scheme": {
+    "default_status": {
         "type": "str",
-        "choices": list(passwords.SCHEMES),
-        "default": passwords.DEFAULT_SCHEME,
-        "no_log": False,
+        "choices": list(wanted.STATUSES),
+        "default": wanted.ENABLED,
     },
+    "default_password_scheme": {**_SCHEME, "default": passwords.DEFAULT_SCHEME},
+    "prune": {"type": "bool", "default": False},
+    "prune_limit": {"type": "str", "default": "5"},
     "transaction_size": {"type": "int", "default": 0},
 }
-NEW_ACCOUNTS: dict[str, t.Any] = {
+SHARED: dict[str, t.Any] = {
     "client_idnr": {"type": "str", "default": wanted.OWNER},
-    "home_template": {"type": "str", "default": "/var/vmail/%d/%n"},
-    "uid": {"type": "str", "default": "vmail"},
-    "gid": {"type": "str", "default": "vmail"},
+    "home_template": {"type": "str", "default": wanted.Defaults.home},
+    "instance": {"type": "str"},
+    "imap_domain": {"type": "str"},
+    "account_name_destination": {"type": "bool", "default": True},
+    "destination_is_username": {"type": "bool", "default": False},
+    "upgrade_scheme": {"type": "bool", "default": False, "no_log": False},
     "known_domains": {"type": "list", "elements": "str", "default": []},
     "show_queries": {"type": "bool", "default": False},
 }
 
 
-def converge_accounts(
-    module: AnsibleModule, entries: t.Sequence[t.Mapping[str, t.Any]], what: str
-) -> None:
+def converge_accounts(module: AnsibleModule, entries: t.Iterable[t.Any], what: str) -> None:
     """Bring the accounts of these entries to what they say, and end the module."""
     with reporting(module), server(module) as opened:
-        changes, count = _Accounts(module, opened).converge(entries, what)
-        extra = {}
-        if module.params["show_queries"]:
-            extra["queries"] = report.queries(_connection.names(module.params), changes)
-        module.exit_json(
-            changed=bool(changes),
-            diff=report.diff(changes),
-            counts=report.summary(changes, count),
-            actions=report.actions(changes),
-            invocation={"module_args": {"accounts": f"{count} accounts"}},
-            **extra,
-        )
+        wishes, faults = wanted.parse(entries, what, _scheme(module.params))
+        refuse(faults)
+        converge_wishes(module, opened, wishes)
+
+
+def converge_wishes(
+    module: AnsibleModule, opened: _connection.Server | None, wishes: list[wanted.Wanted]
+) -> None:
+    """Bring the accounts to what is wished, and end the module."""
+    run = _Accounts(module, opened)
+    changes = run.converge(wishes)
+    extra = {}
+    if module.params["show_queries"]:
+        extra["queries"] = report.queries(run.names, run.shape, changes)
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    module.exit_json(
+        changed=bool(changes),
+        diff=report.diff(changes),
+        counts=report.summary(changes, len(wishes)),
+        actions=report.actions(changes),
+        sessions_to_end=report.sessions_to_end(changes, now),
+        mail_to_move=report.mail_to_move(changes),
+        invocation={"module_args": {"accounts": f"{len(wishes)} accounts"}},
+        **extra,
+    )
+
+
+def _scheme(params: t.Mapping[str, t.Any]) -> str:
+    return params.get("default_password_scheme") or passwords.DEFAULT_SCHEME
 
 
 class _Accounts:
     """One run over the accounts: read, plan, check; then lock, read, plan, check, write."""
 
-    def __init__(self, module: AnsibleModule, server: _connection.Server | None) -> None:
+    def __init__(self, module: AnsibleModule, opened: _connection.Server | None) -> None:
         self.params = module.params
         self.check_mode = module.check_mode
-        self.server = server
+        self.server = opened
         self.names = _connection.names(module.params)
-        self.keyring = passwords.Keyring()
-        self.defaults = wanted.Defaults()
+        self.shape = Shape()
+        self.defaults = _defaults(module.params)
+        self.keyring = passwords.Keyring(
+            upgrade=module.params["upgrade_scheme"], memory=Memory.load(MEMORY)
+        )
+        self.limit = Limit.parse(module.params.get("prune_limit") or "0")
 
-    def converge(
-        self, entries: t.Sequence[t.Mapping[str, t.Any]], what: str
-    ) -> tuple[list[Change], int]:
-        self.defaults = _defaults(self.params)
-        scheme = self.params.get("default_password_scheme") or passwords.DEFAULT_SCHEME
-        wishes, faults = wanted.parse(entries, what, scheme)
-        refuse(faults)
+    def converge(self, wishes: list[wanted.Wanted]) -> list[Change]:
+        """What was changed, or would be in check mode."""
         changes = self._planned(wishes)
-        if changes and self.server and not self.check_mode:
-            self._prepare(changes)
-            changes = self._written(self.server, changes)
-        return changes, len(wishes)
+        if self.server and not self.check_mode:
+            if changes:
+                self.keyring.prepare(secrets_of(changes))
+                changes = self._written(self.server, changes)
+            self.keyring.remember()
+        return changes
 
-    def _planned(self, wishes: t.Sequence[wanted.Wanted]) -> list[Change]:
+    def _planned(self, wishes: list[wanted.Wanted]) -> list[Change]:
         """What is to be done, decided without any lock; verifies passwords on the way."""
         if self.server is None:
             return self._judged(Directory(), wishes)
-        return self.server.settle(lambda cursor: self._judged(self._read(cursor, wishes), wishes))
+        return self.server.settle(lambda cursor: self._decided(cursor, wishes))
 
-    def _read(
-        self, cursor: t.Any, wishes: t.Sequence[wanted.Wanted], locked: bool = False
-    ) -> Directory:
+    def _decided(self, cursor: t.Any, wishes: list[wanted.Wanted]) -> list[Change]:
+        store = self._store(cursor)
+        if store is None:
+            return self._judged(Directory(), wishes)
+        if self.params.get("prune"):
+            owned = store.owned(self.defaults.owner)
+            candidates = leftovers(owned, wishes)
+            current = store.load([*wishes, *candidates])
+            met = {account.userid for _want, account in found(current, wishes) if account}
+            pruned = [want for want in candidates if want.userid not in met]
+            refuse(self.limit.faults(pruned, len(owned)))
+        else:
+            current, pruned = store.load(wishes), []
+        self.keyring.verify(self._claims(current, wishes))
+        return self._judged(current, [*wishes, *pruned])
+
+    def _store(self, cursor: t.Any) -> SqlStore | None:
+        """The tables; None where check mode finds a host that will only get them."""
         store = SqlStore(cursor, self.names, inspect(cursor, self.names))
-        if store.ready:
-            return store.load(wishes, locked)
-        if self.check_mode:
-            return Directory()
-        raise SchemaNotReady(schema.missing(self.names, store.actual))
+        if not store.ready and not self.check_mode:
+            raise SchemaNotReady(store.lacking)
+        self.shape = store.shape
+        return store if store.ready else None
+
+    def _claims(self, current: Directory, wishes: list[wanted.Wanted]) -> t.Iterator[t.Any]:
+        """Passwords in clear that are to be compared with what is stored."""
+        for want, account in found(current, wishes):
+            secret = want.secret
+            if account and secret and secret.plain is not None and want.present:
+                if not want.password_on_create_only:
+                    yield account.userid, secret, [str(row.password) for row in account.rows()]
 
     def _judged(
         self, current: Directory, wishes: t.Sequence[wanted.Wanted], written: int = 0
@@ -126,16 +191,12 @@ class _Accounts:
         refuse(faults + list(_homes_in_use(every)), written)
         return [change for change in every if change.before != change.after]
 
-    def _prepare(self, changes: t.Sequence[Change]) -> None:
-        """Hash what is new before any lock is held."""
-        self.keyring.prepare(secrets_of(changes))
-
-    def _written(self, server: _connection.Server, changes: t.Sequence[Change]) -> list[Change]:
+    def _written(self, opened: _connection.Server, changes: t.Sequence[Change]) -> list[Change]:
         size = self.params.get("transaction_size") or 0
         done: list[Change] = []
         for portion in together(changes, size):
             wishes = [change.want for change in portion]
-            done += server.settle(self._transaction(wishes, len(done)))
+            done += opened.settle(self._transaction(wishes, len(done)))
         return done
 
     def _transaction(
@@ -145,9 +206,10 @@ class _Accounts:
 
         def attempt(cursor: t.Any) -> list[Change]:
             lock(cursor, self.names)
-            current = self._read(cursor, wishes, locked=True)
-            changes = self._judged(current, wishes, written)
-            store = SqlStore(cursor, self.names, schema.Actual())
+            store = SqlStore(cursor, self.names, inspect(cursor, self.names))
+            if not store.ready:
+                raise SchemaNotReady(store.lacking)
+            changes = self._judged(store.load(wishes, locked=True), wishes, written)
             store.apply(changes, self.keyring.hashed)
             return changes
 
@@ -155,12 +217,18 @@ class _Accounts:
 
 
 def _defaults(params: t.Mapping[str, t.Any]) -> wanted.Defaults:
+    given = {name: params.get(name) for name in ("instance", "imap_domain")}
     return wanted.Defaults(
         owner=wanted.owner_id(params["client_idnr"]),
         home=wanted.home_template(params["home_template"]),
-        uid=wanted.system_name(params["uid"]),
-        gid=wanted.system_name(params["gid"]),
+        uid=wanted.system_name(params.get("uid") or wanted.Defaults.uid),
+        gid=wanted.system_name(params.get("gid") or wanted.Defaults.gid),
         quota=wanted.mebibytes(params.get("default_quota") or 0),
+        status=params.get("default_status") or wanted.ENABLED,
+        instance=wanted.instance_name(given["instance"]) if given["instance"] else None,
+        imap_domain=wanted.domain_name(given["imap_domain"]) if given["imap_domain"] else None,
+        account_name_destination=params["account_name_destination"],
+        destination_is_username=params["destination_is_username"],
     )
 
 

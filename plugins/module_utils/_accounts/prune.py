@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Accounts of ours that nobody wishes any more, and how many of them may go in one run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .errors import Invalid
+from .model import fold
+from .wanted import Wanted
+
+NAMED = 20
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many accounts may be pruned: a number, or a part of all that are ours."""
+
+    number: int
+    percent: bool = False
+
+    @classmethod
+    def parse(cls, given: object) -> Limit:
+        """5 is five accounts, 5% five in a hundred."""
+        match = re.fullmatch(r"([0-9]{1,9})(%?)", str(given).strip())
+        if not match or (match[2] and int(match[1]) > 100):
+            raise Invalid(
+                given, "is not a prune_limit: expected a number of accounts such as 5, or 5%."
+            )
+        return cls(int(match[1]), bool(match[2]))
+
+    def of(self, owned: int) -> int:
+        """The number of accounts, where so many are ours."""
+        return owned * self.number // 100 if self.percent else self.number
+
+    def faults(self, pruned: Sequence[Wanted], owned: int) -> list[str]:
+        """What is wrong with pruning these of our accounts."""
+        if len(pruned) <= self.of(owned):
+            return []
+        named = ", ".join(want.address for want in pruned[:NAMED])
+        more = f" and {len(pruned) - NAMED} more" if len(pruned) > NAMED else ""
+        said = f"{self.number}%, that is {self.of(owned)}," if self.percent else f"{self.number}"
+        return [
+            f"prune would remove {len(pruned)} of {owned} accounts, and prune_limit is {said}: "
+            f"{named}{more}. Raise prune_limit for this run if they are to go, or name them with "
+            "state: absent."
+        ]
+
+
+def leftovers(
+    owned: Iterable[tuple[str, str, str | None]], wishes: Iterable[Wanted]
+) -> list[Wanted]:
+    """A wish to be gone for each of our accounts (userid, username, address) that no wish names."""
+    names = {want.address for want in wishes}
+    names |= {want.username for want in wishes if want.username}
+    return [
+        Wanted(
+            address=address or username,
+            fresh_id=userid,
+            position=lambda _index: "prune",
+            present=False,
+            userid=userid,
+            pruned=True,
+        )
+        for userid, username, address in sorted(owned)
+        if fold(address or "") not in names
+        if fold(username) not in names
+    ]

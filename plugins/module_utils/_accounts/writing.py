@@ -1,0 +1,303 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A list of changes becomes statements, in an order that no key objects to. SQL is data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple, Union
+
+from .model import Account, Destination, ImapRow, Secret, SmtpRow, fold
+from .plan import Change
+from .schema import Names
+from .shape import MODIFIED, Shape
+
+Secrets = Callable[[str, str, Secret], str]  # what to store: userid, table, secret
+Row = Union[ImapRow, SmtpRow]
+
+_TABLES = (
+    "dovecot_users",
+    "smtp_users",
+    "smtp_destinations",
+    "smtp_virtual_domains",
+    "mailserver_lock",
+)
+
+
+class Statement(NamedTuple):
+    """One statement with the values of all its rows."""
+
+    sql: str
+    rows: Sequence[tuple[object, ...]]
+
+
+class Table(NamedTuple):
+    """One of the two tables of users, as it is in this database."""
+
+    name: str
+    quoted: str
+    row: Callable[[Account], Any]  # its row of an account, or None
+    columns: Mapping[str, str]  # by field
+    key: tuple[str, ...]  # fields
+    address: str  # the field that holds the address
+    dated: bool
+
+    @property
+    def where(self) -> str:
+        """A condition for the key."""
+        return " AND ".join(f"{self.columns[name]} = %s" for name in self.key)
+
+    def key_of(self, row: Row) -> tuple[object, ...]:
+        """The values for the condition."""
+        return tuple(getattr(row, name) for name in self.key)
+
+
+def worded(names: Names, sql: str) -> str:
+    """A statement with the tables' own names in it."""
+    return sql.format(**{name: names.table(name) for name in _TABLES})
+
+
+def tables(names: Names, shape: Shape) -> tuple[Table, Table]:
+    """dovecot_users and smtp_users."""
+    smtp = {name: column for name, column in shape.smtp.items() if name != "id"}
+    return (
+        Table(
+            "dovecot_users",
+            names.table("dovecot_users"),
+            attrgetter("imap"),
+            shape.imap,
+            ("userid", "domain"),
+            "loginname",
+            "dovecot_users" in shape.dated,
+        ),
+        Table(
+            "smtp_users",
+            names.table("smtp_users"),
+            attrgetter("smtp"),
+            {**smtp, "id": "id"} if shape.multi else smtp,
+            ("id",) if shape.multi else ("userid", "owner"),
+            "email",
+            "smtp_users" in shape.dated,
+        ),
+    )
+
+
+def statements(
+    names: Names, shape: Shape, changes: Sequence[Change], secret: Secrets, now: object
+) -> Iterator[Statement]:
+    """The changes as SQL; secret tells what to write for a new password."""
+    both = tables(names, shape)
+    routes = _Destinations(names, shape, changes)
+    found: list[Iterable[Statement]] = [routes.gone()]
+    found += [_rows_gone(table, changes) for table in reversed(both)]
+    found += [_names_released(table, changes) for table in both]
+    found += [_rows_changed(table, changes, secret, now) for table in both]
+    found += [_rows_new(table, changes, secret, now) for table in both]
+    found += [routes.new(), _touched(both[1], changes, now)]
+    return (statement for part in found for statement in part if statement.rows)
+
+
+def _pairs(table: Table, changes: Iterable[Change]) -> Iterator[tuple[Any, Any]]:
+    row = table.row
+    for before, after, _want in changes:
+        was, becomes = row(before) if before else None, row(after) if after else None
+        if was != becomes:
+            yield was, becomes
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    marks = ", ".join(["%s"] * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+
+
+class _Destinations:
+    """The rows of smtp_destinations that go and come."""
+
+    def __init__(self, names: Names, shape: Shape, changes: Sequence[Change]) -> None:
+        self.table = names.table("smtp_destinations")
+        self.users = names.table("smtp_users")
+        self.shape = shape
+        self.changes = changes
+
+    def gone(self) -> Iterator[Statement]:
+        rows = [
+            (before.smtp.hook, row.source, row.target)
+            for before, after, _want in self.changes
+            if before and before.smtp
+            for row in _fewer(before, after)
+        ]
+        owner = self.shape.owner
+        sql = f"DELETE FROM {self.table} WHERE {owner} = %s AND source = %s AND destination = %s"
+        yield Statement(sql, rows)
+
+    def new(self) -> Iterator[Statement]:
+        columns = (self.shape.owner, *self.shape.destination.values())
+        yield Statement(_insert(self.table, columns), list(self._rows(self._is_hooked)))
+        if self.shape.multi:
+            # The id is what the server has just given the account.
+            marks = ", ".join(["%s"] * len(self.shape.destination))
+            sql = (
+                f"INSERT INTO {self.table} ({', '.join(columns[1:])}, users_id) SELECT {marks}, id "
+                f"FROM {self.users} WHERE userid = %s AND client_idnr <=> %s"
+            )
+            rows = [
+                (*values[1:], after.smtp.userid, after.smtp.owner)
+                for after, values in self._hooked(lambda smtp: not self._is_hooked(smtp))
+            ]
+            yield Statement(sql, rows)
+
+    def _is_hooked(self, smtp: SmtpRow) -> bool:
+        return not self.shape.multi or smtp.id is not None
+
+    def _rows(self, chosen: Callable[[SmtpRow], bool]) -> Iterator[tuple[object, ...]]:
+        return (values for _after, values in self._hooked(chosen))
+
+    def _hooked(self, chosen: Callable[[SmtpRow], bool]) -> Iterator[tuple[Any, Any]]:
+        flagged = "dispatch" in self.shape.destination
+        for before, after, _want in self.changes:
+            if after and after.smtp and chosen(after.smtp):
+                hook = after.smtp.hook
+                for source, target, dispatch in _fewer(after, before):
+                    flag = (int(dispatch),) if flagged else ()
+                    yield after, (hook, source, target, *flag)
+
+
+def _fewer(account: Account, other: Account | None) -> list[Destination]:
+    if other is None:
+        return sorted(account.destinations)
+    return sorted(account.destinations - other.destinations)
+
+
+def _rows_gone(table: Table, changes: Sequence[Change]) -> Iterator[Statement]:
+    rows = [table.key_of(before) for before, after in _pairs(table, changes) if after is None]
+    yield Statement(f"DELETE FROM {table.quoted} WHERE {table.where}", rows)
+
+
+def _names_released(table: Table, changes: Sequence[Change]) -> Iterator[Statement]:
+    """Names that move from one account to another are given up before they are taken."""
+    pairs = [(was, becomes) for was, becomes in _pairs(table, changes) if was and becomes]
+    if table.address in table.columns:
+        column = table.columns[table.address]
+        address = attrgetter(table.address)
+        taken = {address(becomes) for _was, becomes in pairs}
+        moved = [
+            table.key_of(was)
+            for was, becomes in pairs
+            if address(was) != address(becomes) and address(was) in taken
+        ]
+        yield Statement(f"UPDATE {table.quoted} SET {column} = NULL WHERE {table.where}", moved)
+    wished = {becomes.username for _was, becomes in pairs}
+    renamed = [
+        (was.userid, *table.key_of(was))
+        for was, becomes in pairs
+        if was.username != becomes.username and was.username in wished
+    ]
+    yield Statement(f"UPDATE {table.quoted} SET username = %s WHERE {table.where}", renamed)
+
+
+def _rows_changed(
+    table: Table, changes: Sequence[Change], secret: Secrets, now: object
+) -> Iterator[Statement]:
+    """One statement for all rows in which the same columns change."""
+    pairs = [(was, becomes) for was, becomes in _pairs(table, changes) if was and becomes]
+    for differing, group in groupby(sorted(pairs, key=_differing), key=_differing):
+        columns = [table.columns[name] for name in differing]
+        date = (now,) if table.dated else ()
+        assigned = ", ".join(f"{name} = %s" for name in [*columns, *([MODIFIED] * len(date))])
+        yield Statement(
+            f"UPDATE {table.quoted} SET {assigned} WHERE {table.where}",
+            [
+                (
+                    *(_value(table, after, name, secret) for name in differing),
+                    *date,
+                    *table.key_of(before),
+                )
+                for before, after in group
+            ],
+        )
+
+
+def _differing(pair: tuple[Row, Row]) -> tuple[str, ...]:
+    was, becomes = pair
+    return tuple(name for name, one, other in zip(was._fields, was, becomes) if one != other)
+
+
+def _rows_new(
+    table: Table, changes: Sequence[Change], secret: Secrets, now: object
+) -> Iterator[Statement]:
+    fields = [name for name in table.columns if name != "id"]
+    columns = [table.columns[name] for name in fields]
+    date = (now,) if table.dated else ()
+    rows = [
+        (*(_value(table, after, name, secret) for name in fields), *date)
+        for before, after in _pairs(table, changes)
+        if before is None
+    ]
+    yield Statement(_insert(table.quoted, [*columns, *([MODIFIED] * len(date))]), rows)
+
+
+def _value(table: Table, row: Row, name: str, secret: Secrets) -> object:
+    value = getattr(row, name)
+    if isinstance(value, Secret):
+        return secret(row.userid, table.name, value)
+    return int(value) if value is True or value is False else value
+
+
+def secrets_of(changes: Iterable[Change]) -> Iterator[tuple[str, str, Secret]]:
+    """Every new password: whose, for which table, and itself."""
+    for _before, after, _want in changes:
+        for table, row in (
+            ("dovecot_users", after and after.imap),
+            ("smtp_users", after and after.smtp),
+        ):
+            if row and isinstance(row.password, Secret):
+                yield row.userid, table, row.password
+
+
+def _touched(table: Table, changes: Sequence[Change], now: object) -> Iterator[Statement]:
+    """As tine does: an account whose destinations change counts as modified."""
+    if not table.dated:
+        return
+    rows = [
+        (now, *table.key_of(after.smtp))
+        for before, after, _want in changes
+        if before and after and after.smtp
+        if before.smtp == after.smtp
+        if before.destinations != after.destinations
+    ]
+    yield Statement(f"UPDATE {table.quoted} SET {MODIFIED} = %s WHERE {table.where}", rows)
+
+
+def names_of(change: Change) -> set[str]:
+    """Every name that a change takes or gives up."""
+    accounts = [account for account in (change.before, change.after) if account]
+    return {fold(name) for account in accounts for _word, name in account.names()}
+
+
+def together(changes: Sequence[Change], size: int) -> list[list[Change]]:
+    """Portions of about this size; changes that hand names to each other stay in one."""
+    if not size:
+        return [list(changes)] if changes else []
+    leader: dict[int, int] = {}
+
+    def lead(index: int) -> int:
+        while leader.setdefault(index, index) != index:
+            index = leader[index]
+        return index
+
+    first: dict[str, int] = {}
+    for index, change in enumerate(changes):
+        for name in names_of(change):
+            leader[lead(index)] = lead(first.setdefault(name, index))
+    groups: dict[int, list[Change]] = {}
+    for index, change in enumerate(changes):
+        groups.setdefault(lead(index), []).append(change)
+    portions: list[list[Change]] = []
+    for group in groups.values():
+        if portions and len(portions[-1]) + len(group) <= size:
+            portions[-1].extend(group)
+        else:
+            portions.append(group)
+    return portions
