@@ -4,108 +4,28 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
-import importlib
 import re
-import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Callable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Callable
 
-from .errors import Hidden, MissingLibrary, kind
+from . import libcrypt, schemes
+from .cores import Item, Result, on_all_cores
+from .errors import Hidden, kind
 from .model import Secret
+from .verified import Claim, Memory
 
 DEFAULT_SCHEME = "SHA512-CRYPT"
+SCHEMES = tuple(schemes.SCHEMES)
 PASSWORD_BYTES = 1024
-BCRYPT_BYTES = 72
 
-_CRYPT_ROUNDS = 5000  # Dovecot's own default; passlib's is 656,000
-_PBKDF2_ROUNDS = 5000
-_BLOWFISH_COST = 10
-_SALT_BYTES = 8
-_SALT_LETTERS = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_FEW = 20.0  # milliseconds of work for which no thread is started
 _STORED = re.compile(r"\{([A-Z0-9-]+)(?:\.(HEX|B64|BASE64))?\}([\x21-\x7e]+)")
-
-
-def _library(module: str, package: str, scheme: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise MissingLibrary(module.partition(".")[0], package, scheme) from None
-
-
-def _passlib(scheme: str) -> Any:
-    return _library("passlib.hash", "python3-passlib", scheme)
-
-
-def _bcrypt() -> Any:
-    return _library("bcrypt", "python3-bcrypt", "BLF-CRYPT")
-
-
-def _argon2() -> Any:
-    return _library("argon2", "python3-argon2", "ARGON2ID")
-
-
-def _salt_text() -> str:
-    return "".join(secrets.choice(_SALT_LETTERS) for _letter in range(16))
-
-
-def _salted_digest(algorithm: str) -> Callable[[str], str]:
-    def make(plain: str) -> str:
-        salt = secrets.token_bytes(_SALT_BYTES)
-        digest = hashlib.new(algorithm, plain.encode() + salt).digest()
-        return base64.b64encode(digest + salt).decode("ascii")
-
-    return make
-
-
-def _sha256_crypt(plain: str) -> str:
-    return str(_passlib("SHA256-CRYPT").sha256_crypt.using(rounds=_CRYPT_ROUNDS).hash(plain))
-
-
-def _sha512_crypt(plain: str) -> str:
-    return str(_passlib("SHA512-CRYPT").sha512_crypt.using(rounds=_CRYPT_ROUNDS).hash(plain))
-
-
-def _blowfish(plain: str) -> str:
-    library = _bcrypt()
-    made = library.hashpw(plain.encode(), library.gensalt(_BLOWFISH_COST)).decode("ascii")
-    return f"$2y${made[4:]}"
-
-
-def _argon2id(plain: str) -> str:
-    hasher = _argon2().PasswordHasher(time_cost=3, memory_cost=65536, parallelism=1)
-    return str(hasher.hash(plain))
-
-
-def _pbkdf2(plain: str) -> str:
-    return _pbkdf2_with(plain, _salt_text(), _PBKDF2_ROUNDS)
-
-
-def _pbkdf2_with(plain: str, salt: str, rounds: int) -> str:
-    digest = hashlib.pbkdf2_hmac("sha1", plain.encode(), salt.encode(), rounds)
-    return f"$1${salt}${rounds}${digest.hex()}"
-
-
-@dataclass(frozen=True)
-class _Scheme:
-    make: Callable[[str], str]
-    length: int  # of what is stored, with its prefix
-
-
-_SCHEMES = {
-    "SHA512-CRYPT": _Scheme(_sha512_crypt, 120),
-    "SHA256-CRYPT": _Scheme(_sha256_crypt, 77),
-    "SSHA512": _Scheme(_salted_digest("sha512"), 105),
-    "SSHA256": _Scheme(_salted_digest("sha256"), 65),
-    "BLF-CRYPT": _Scheme(_blowfish, 71),
-    "ARGON2ID": _Scheme(_argon2id, 107),
-    "PBKDF2": _Scheme(_pbkdf2, 73),
+# Longer ones are cut by bcrypt, and refused by crypt(3) and so by Dovecot.
+_LONGEST = {
+    "BLF-CRYPT": schemes.BCRYPT_BYTES,
+    "SHA512-CRYPT": libcrypt.PASSWORD_BYTES,
+    "SHA256-CRYPT": libcrypt.PASSWORD_BYTES,
 }
-SCHEMES = tuple(_SCHEMES)
 
 
 def _base64(bytes_at_least: int) -> str:
@@ -114,8 +34,13 @@ def _base64(bytes_at_least: int) -> str:
     )
 
 
+def _salted(bytes_at_least: int) -> str:
+    # Dovecot takes hex for base64 here: nobody could log in with it.
+    return rf"(?![0-9A-Fa-f]+\Z){_base64(bytes_at_least)}"
+
+
 def _digest(size: int) -> str:
-    return rf"(?:{_base64(size)}|[0-9A-Fa-f]{{{2 * size},}})"
+    return rf"(?:{_base64(size)}|[0-9A-Fa-f]{{{2 * size}}})"
 
 
 _SHA256_CRYPT = r"\$5\$(?:rounds=\d+\$)?[./0-9A-Za-z]{0,16}\$[./0-9A-Za-z]{43}"
@@ -130,9 +55,9 @@ _KNOWN_HASHES = {
     "ARGON2ID": r"\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+",
     "ARGON2I": r"\$argon2i\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+",
     "PBKDF2": r"\$1\$[^$]+\$\d+\$[0-9a-fA-F]{40}",
-    "SSHA512": _digest(65),
-    "SSHA256": _digest(33),
-    "SSHA": _digest(21),
+    "SSHA512": _salted(65),
+    "SSHA256": _salted(33),
+    "SSHA": _salted(21),
     "SHA512": _digest(64),
     "SHA256": _digest(32),
     "SHA1": _digest(20),
@@ -170,17 +95,16 @@ def _bytes_of(plain: str) -> int:
 def known_scheme(given: object) -> str:
     """The name of a scheme that new hashes can be made in."""
     name = str(given).upper()
-    if name not in _SCHEMES:
+    if name not in schemes.SCHEMES:
         raise Hidden(f"{str(given)!r} is not one of {', '.join(SCHEMES)}.")
     return name
 
 
 def suits(plain: str, scheme: str) -> None:
-    """Refuse a password that the scheme would cut."""
-    if scheme == "BLF-CRYPT" and len(plain.encode()) > BCRYPT_BYTES:
-        raise Hidden(
-            f"BLF-CRYPT uses only {BCRYPT_BYTES} bytes of a password: take another scheme."
-        )
+    """Refuse a password that the scheme would not take whole."""
+    longest = _LONGEST.get(scheme, PASSWORD_BYTES)
+    if len(plain.encode()) > longest:
+        raise Hidden(f"{scheme} takes only {longest} bytes of a password: take another scheme.")
 
 
 def ready_hash(given: object) -> str:
@@ -202,121 +126,135 @@ def ready_hash(given: object) -> str:
 
 def stored_length(secret: Secret) -> int:
     """How many characters a column must hold for this secret."""
-    return len(secret.ready) if secret.ready else _SCHEMES[secret.scheme].length
+    return len(secret.ready) if secret.ready else schemes.SCHEMES[secret.scheme].length
 
 
 def hashed(secret: Secret) -> str:
     """What to store for a secret."""
     if secret.ready is not None:
         return secret.ready
-    return f"{{{secret.scheme}}}{_SCHEMES[secret.scheme].make(secret.plain or '')}"
+    return f"{{{secret.scheme}}}{schemes.SCHEMES[secret.scheme].make(secret.plain or '')}"
 
 
 def matches(plain: str, stored: str) -> bool:
     """Whether a stored hash was made from this password; what cannot be verified does not match."""
-    match = _STORED.fullmatch(stored)
-    if not match:
-        return False
-    scheme, encoding, rest = match.groups()
-    try:
-        return _verified(plain, scheme, encoding, rest)
-    except (ValueError, binascii.Error):
-        return False
-
-
-def _verified(plain: str, scheme: str, encoding: str | None, rest: str) -> bool:
-    if scheme in _DIGESTS:
-        return _digest_matches(plain, scheme, encoding, rest)
-    if scheme in ("PLAIN", "CLEARTEXT"):
-        return hmac.compare_digest(plain.encode(), rest.encode())
-    if scheme == "PBKDF2":
-        _empty, _one, salt, rounds, _digest = rest.split("$")
-        return _same(_pbkdf2_with(plain, salt, int(rounds)), rest)
-    if rest.startswith("$argon2"):
-        return _argon2_matches(plain, rest)
-    if rest.startswith("$2"):
-        return bool(_bcrypt().checkpw(plain.encode()[:BCRYPT_BYTES], f"$2b${rest[4:]}".encode()))
-    return scheme in _CRYPTS and _crypt_matches(plain, rest)
-
-
-_DIGESTS = {
-    "SSHA512": "sha512",
-    "SSHA256": "sha256",
-    "SSHA": "sha1",
-    "SMD5": "md5",
-    "SHA512": "sha512",
-    "SHA256": "sha256",
-    "SHA1": "sha1",
-    "SHA": "sha1",
-    "PLAIN-MD5": "md5",
-    "LDAP-MD5": "md5",
-}
-_CRYPTS = frozenset(("CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "MD5-CRYPT", "DES-CRYPT", "MD5"))
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.lower().encode(), other.lower().encode())
-
-
-def _digest_matches(plain: str, scheme: str, encoding: str | None, rest: str) -> bool:
-    size = hashlib.new(_DIGESTS[scheme]).digest_size
-    is_hex = encoding == "HEX" or (
-        not encoding and re.fullmatch(rf"[0-9a-fA-F]{{{2 * size}}}", rest)
-    )
-    raw = bytes.fromhex(rest) if is_hex else base64.b64decode(rest, validate=True)
-    made = hashlib.new(_DIGESTS[scheme], plain.encode() + raw[size:]).digest()
-    return hmac.compare_digest(made, raw[:size])
-
-
-def _argon2_matches(plain: str, rest: str) -> bool:
-    library = _argon2()
-    try:
-        return bool(library.PasswordHasher().verify(rest, plain))
-    except (library.exceptions.VerificationError, library.exceptions.InvalidHash):
-        return False
-
-
-def _crypt_matches(plain: str, rest: str) -> bool:
-    if re.fullmatch(r"[0-9a-fA-F]{32}", rest):  # tine's {MD5}
-        return _same(hashlib.md5(plain.encode()).hexdigest(), rest)  # noqa: S324
-    for prefix, name in _CRYPT_HANDLERS:
-        if rest.startswith(prefix):
-            return bool(getattr(_passlib("CRYPT"), name).verify(plain, rest))
-    return False
-
-
-_CRYPT_HANDLERS = (
-    ("$6$", "sha512_crypt"),
-    ("$5$", "sha256_crypt"),
-    ("$1$", "md5_crypt"),
-    ("", "des_crypt"),
-)
+    return schemes.verifies(plain, stored)
 
 
 class Keyring:
-    """Remembers what was verified and hashed: none of it happens while a lock is held."""
+    """Verifies and hashes, the slow things once and on all cores, before any lock is held.
 
-    def __init__(self) -> None:
-        self._verdicts: dict[tuple[Secret, str], bool] = {}
+    With `upgrade`, a stored hash that is weaker than a new one would be does not hold. `memory`
+    knows what earlier runs have verified.
+    """
+
+    def __init__(self, upgrade: bool = False, memory: Memory | None = None) -> None:
+        self._upgrade = upgrade
+        self._memory = memory
+        self._wishes: dict[str, tuple[Secret, Claim]] = {}
+        self._verdicts: dict[tuple[str, str], bool] = {}
         self._hashes: dict[tuple[str, str, Secret], str] = {}
 
+    def verify(self, people: Iterable[tuple[str, Secret, Sequence[str | None]]]) -> None:
+        """Verify what holds() will be asked: the userid, the wish and the stored hashes of each.
+
+        One call for all people of a run, since the memory knows them by blocks.
+        """
+        for userid, secret, stored in people:
+            hashes = {one for one in stored if one and schemes.slow(one)}
+            if secret.plain is not None and hashes:
+                claim = Claim(userid, secret.plain, tuple(sorted(hashes)))
+                self._wishes[userid] = secret, claim
+        claims = [claim for _secret, claim in self._wishes.values()]
+        known = self._memory.known(claims) if self._memory else set()
+        self._verdicts.update(dict.fromkeys(_pairs(known), True))
+        self._judge(pair for pair in _pairs(claims) if pair not in self._verdicts)
+
+    def _judge(self, pairs: Iterable[tuple[str, str]]) -> None:
+        once = list(dict.fromkeys(pairs))
+        costs = [schemes.cost(stored) for _plain, stored in once]
+        verdicts = _in_parallel(lambda pair: schemes.verifies(*pair), once, costs)
+        self._verdicts.update(zip(once, verdicts))
+
     def holds(self, secret: Secret, stored: str) -> bool:
-        """Whether what is stored already is this password."""
+        """Whether what is stored can stay: it is this password, in a form that will do."""
         if secret.plain is None:
             return secret.ready == stored
-        key = (secret, stored)
-        if key not in self._verdicts:
-            self._verdicts[key] = matches(secret.plain, stored)
-        return self._verdicts[key]
+        if self._upgrade and schemes.weaker(stored, secret.scheme):
+            return False
+        verdict = schemes.quick_verdict(secret.plain, stored)
+        if verdict is None:
+            return self._verified(secret.plain, stored) and schemes.usable(stored)
+        return verdict
+
+    def upgrades(self, secret: Secret, stored: str) -> bool:
+        """Whether what is stored is this password in a form for which a stronger one is wished."""
+        if secret.plain is None or not self._upgrade:
+            return False
+        return schemes.weaker(stored, secret.scheme) and self._verified(secret.plain, stored)
+
+    def _verified(self, plain: str, stored: str) -> bool:
+        verdict = self._verdicts.get((plain, stored))
+        if verdict is None:
+            verdict = self._verdicts[plain, stored] = schemes.verifies(plain, stored)
+        return verdict
+
+    def prepare(self, rows: Iterable[tuple[str, str, Secret]]) -> None:
+        """Hash what hashed() will be asked: the userid, the table and the wish of each row."""
+        todo = [row for row in dict.fromkeys(rows) if row not in self._hashes and _is_slow(row[2])]
+        costs = [schemes.cost_of_making(secret.scheme) for _userid, _table, secret in todo]
+        made = _in_parallel(lambda row: hashed(row[2]), todo, costs)
+        self._hashes.update(zip(todo, made))
 
     def hashed(self, userid: str, table: str, secret: Secret) -> str:
         """What to store for one account in one table: each has a salt of its own."""
-        key = (userid, table, secret)
-        if key not in self._hashes:
-            self._hashes[key] = hashed(secret)
-        return self._hashes[key]
+        if secret.ready is not None:
+            return secret.ready
+        if not _is_slow(secret):
+            return hashed(secret)
+        row = (userid, table, secret)
+        if row not in self._hashes:
+            self._hashes[row] = hashed(secret)
+        return self._hashes[row]
 
-    def prepare(self, rows: Iterable[tuple[str, str, Secret]]) -> None:
-        """Hash what will be needed."""
-        for userid, table, secret in rows:
-            self.hashed(userid, table, secret)
+    def remember(self) -> None:
+        """Note for the next run what was verified and made, which is true even if not written."""
+        if self._memory:
+            self._memory.remember(list(self._proved()))
+
+    def _proved(self) -> Iterator[Claim]:
+        """Every person with the slow hashes that are stored now, if what was made was written."""
+        made: dict[str, list[tuple[str, str]]] = {}
+        for (userid, _table, secret), stored in self._hashes.items():
+            made.setdefault(userid, []).append((secret.plain or "", stored))
+        for userid in {**self._wishes, **made}:
+            plain, hashes = self._stored_now(userid, made.get(userid, []))
+            if hashes:
+                yield Claim(userid, plain, tuple(sorted(hashes)))
+
+    def _stored_now(self, userid: str, made: Sequence[tuple[str, str]]) -> tuple[str, set[str]]:
+        new = {stored for _plain, stored in made}
+        if userid not in self._wishes:
+            return made[0][0], new
+        secret, claim = self._wishes[userid]
+        kept = {stored for stored in claim.hashes if self.holds(secret, stored)}
+        # What neither holds nor was replaced is another password, and is to stay.
+        return claim.plain, kept | new if new or len(kept) == len(claim.hashes) else set()
+
+
+def _is_slow(secret: Secret) -> bool:
+    return secret.ready is None and schemes.SCHEMES[secret.scheme].work > 1
+
+
+def _pairs(claims: Iterable[Claim]) -> Iterator[tuple[str, str]]:
+    return ((claim.plain, stored) for claim in claims for stored in claim.hashes)
+
+
+def _in_parallel(
+    work: Callable[[Item], Result], items: Sequence[Item], costs: Sequence[schemes.Cost | None]
+) -> list[Result]:
+    """On all cores if it is worth starting a thread, and on as many as there is memory for."""
+    known = [cost for cost in costs if cost]
+    if sum(cost.time for cost in known) < _FEW:
+        return [work(item) for item in items]
+    return on_all_cores(work, items, max(cost.memory for cost in known))
