@@ -6,15 +6,63 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import json
 import smtplib
 import time
 
 import pytest
 from mailhost import PEOPLE, auth, eventually, letter
 
-ANN, BOB = PEOPLE["ann"], PEOPLE["bob"]
+ANN, BOB, URSULA = PEOPLE["ann"], PEOPLE["bob"], PEOPLE["ursula"]
 OUTSIDE = "somebody@outside.test"
 BACK = 30  # seconds after the start of the database
+
+# Asks Dovecot on the host, in its own protocol, who somebody is and which password they have,
+# several at a time and without a break, as on a busy host, while the database goes and comes.
+# Prints which answers there were.
+ASK = """
+import collections, json, socket, subprocess, sys, threading, time
+OUTAGES, NAMES = int(sys.argv[1]), sys.argv[2:]
+ASKING = [(kind, name) for kind in ("USER", "PASS") for name in NAMES]
+answers, lasts = collections.Counter(), {}
+
+def connected():
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect("/run/dovecot/auth-master")
+    lines = connection.makefile("rw")
+    print("VERSION", 1, 0, sep="\\t", file=lines, flush=True)
+    while not lines.readline().startswith("SPID"):
+        pass
+    return lines
+
+def ask(kind, name):
+    lines = connected()
+    while True:
+        print(kind, 1, name, "service=lmtp", sep="\\t", file=lines, flush=True)
+        line = lines.readline()
+        if not line:
+            lines = connected()
+            continue
+        lasts[kind, name] = line.partition("\\t")[0]
+        answers[lasts[kind, name]] += 1
+        time.sleep(0.01)
+
+def answered():
+    lasts.clear()
+    end = time.monotonic() + 100
+    while not {"USER", "PASS"} <= set(lasts.values()):
+        assert time.monotonic() < end, (lasts, answers)
+        time.sleep(0.01)
+
+for asking in ASKING:
+    threading.Thread(target=ask, args=asking, daemon=True).start()
+for _ in range(OUTAGES):
+    answered()
+    subprocess.run(["systemctl", "reset-failed", "mariadb"], check=True)
+    subprocess.run(["systemctl", "restart", "mariadb"], check=True)
+answered()
+print(json.dumps(answers))
+"""
 
 
 @pytest.fixture
@@ -92,6 +140,13 @@ def test_the_database_may_go_away_a_second_time(mailhost, stopped):
     sent = eventually(lambda: taken(mailhost), within=120, what="mail is taken again")
     eventually(lambda: emptied(mailhost), within=90, what="everything queued is delivered")
     mailhost.arrived(ANN, sent)
+
+
+def test_nobody_is_unknown_because_the_database_was_away(mailhost, stopped):
+    """Dovecot 2.3 asks without a name while it connects again: it must hear an error."""
+    people = (ANN.username, BOB.username, URSULA.address)
+    said = mailhost.output("python3", "-c", ASK, "4", *people)
+    assert set(json.loads(said)) <= {"USER", "PASS", "FAIL"}, said
 
 
 def taken(mailhost):
