@@ -94,7 +94,7 @@ class Memory:
         """The record in this file, or an empty one that will be written there. Raises nothing."""
         try:
             return cls(path, *_parsed(_content(path)))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return cls(path, secrets.token_bytes(_DIGEST_BYTES), {})
 
     def known(self, claims: Sequence[Claim]) -> set[Claim]:
@@ -160,7 +160,7 @@ class Memory:
         """Replace the file, all or nothing; what another run has noted meanwhile is kept."""
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         name = os.path.basename(self._path)
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             salt, slots = _parsed(_content(self._path))
             for slot, digests in slots.items() if salt == self._salt else ():
                 self._note(slot, [*self._slots.get(slot, ()), *digests])
@@ -211,15 +211,15 @@ def _parsed(content: bytes) -> tuple[bytes, dict[str, list[str]]]:
     """The salt and the digests of a record; ValueError if it is none of ours."""
     record = json.loads(content)
     try:
-        salt, blocks = bytes.fromhex(record["salt"]), record["blocks"]
+        salt, blocks = bytes.fromhex(record["salt"]), dict(record["blocks"])
         sound = record["version"] == _VERSION and len(salt) == _DIGEST_BYTES
         sound = sound and all(_SLOT.fullmatch(slot) for slot in blocks)
         sound = sound and all(isinstance(one, str) for slot in blocks for one in blocks[slot])
-    except (TypeError, KeyError, AttributeError):
+    except (TypeError, KeyError):
         sound = False
     if not sound:
         raise ValueError("not a record of this version")
-    return salt, {slot: digests[:_KEPT] for slot, digests in blocks.items()}
+    return salt, {slot: list(digests)[:_KEPT] for slot, digests in blocks.items()}
 
 
 def _content(path: str) -> bytes:
