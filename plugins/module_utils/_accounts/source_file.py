@@ -363,7 +363,6 @@ def _yaml(stream: io.BufferedReader, faults: _Faults) -> _Numbered:
 _DELIMITERS = ",;\t"
 _SECRET = frozenset(("password", "password_hash"))
 _SWITCHES = frozenset(("forward_only", "move_mail", "reuse_mail", "adopt"))
-_NUMBERS = frozenset(("quota_messages", "quota_sieve_scripts"))
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 _RECEIVE_ONLY = ":receive_only"
 _NONE = "-"  # a list that is empty, where an empty cell would say nothing
@@ -441,7 +440,6 @@ def _cell_of(name: str) -> Callable[[str], Any]:
         return lambda cell: cell or None
     reads: Mapping[str, Callable[[str], Any]] = {
         **dict.fromkeys(_SWITCHES, lambda text: _BOOLEANS.get(text.lower(), text)),
-        **dict.fromkeys(_NUMBERS, lambda text: int(text) if re.fullmatch("[0-9]+", text) else text),
         "forwards": lambda text: [] if text == _NONE else text.split(),
         "aliases": lambda text: [] if text == _NONE else [_alias(part) for part in text.split()],
     }
