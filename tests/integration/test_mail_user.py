@@ -553,7 +553,7 @@ REFUSED = {
     ),
     "one address twice": (
         [{**NEW, "address": "a@example.org"}, {**NEW, "address": "A@Example.org"}],
-        r"account 2 \(A@Example.org\): address 'a@example.org' is also the address of account 1",
+        r"account 2 \(a@example.org\): address 'a@example.org' is also the address of account 1",
     ),
     "one alias twice": (
         [

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from .errors import shown
-from .model import Account, Secret, fold
+from .model import ADDRESS_LENGTH, Account, Secret, fold
 from .passwords import stored_length
 from .plan import Change, Directory
 from .shape import DESTINATION, IMAP, SMTP
-from .wanted import Defaults, Wanted, name_faults
+from .wanted import INSTANCE_LENGTH, Defaults, Wanted, name_faults
 
 EXTENSION = "+"  # recipient_delimiter: mail to ann+x reaches ann
 _HOME_STAYS = (
@@ -120,7 +120,7 @@ def _too_long(current: Directory, changes: Iterable[Change]) -> Iterator[str]:
 
 
 class _Limits:
-    """How many characters each field holds."""
+    """How many characters each field holds, where that is less than we may write."""
 
     def __init__(self, lengths: Mapping[str, int]) -> None:
         held = {column.partition(".")[2]: (column, size) for column, size in lengths.items()}
@@ -133,20 +133,36 @@ class _Limits:
         if account is None:
             return
         found: dict[str, str] = {}
-        pairs = [(account.imap, self.imap), (account.smtp, self.smtp)]
-        for row, limits in [*pairs, *((row, self.routes) for row in account.destinations)]:
+        for row, limits in self._rows(account):
             for name, (column, limit) in limits.items():
                 size = _size(getattr(row, name, None))
                 if size > limit:
                     found.setdefault(column, _fault(change.want.label, name, column, size, limit))
         yield from found.values()
 
+    def _rows(self, account: Account) -> Iterator[tuple[object, _Fields]]:
+        yield account.imap, self.imap
+        yield account.smtp, self.smtp
+        if self.routes:
+            yield from ((row, self.routes) for row in account.destinations)
 
-def _held(
-    table: str, fields: Mapping[str, str], held: Mapping[str, tuple[str, int]]
-) -> dict[str, tuple[str, int]]:
+
+_Fields = Mapping[str, tuple[str, int]]  # field -> its column and what that holds
+
+
+def _held(table: str, fields: Mapping[str, str], held: _Fields) -> _Fields:
     named = {name: f"{table}.{column}" for name, column in fields.items()}
-    return {name: held[column] for name, column in named.items() if column in held}
+    return {
+        name: held[column]
+        for name, column in named.items()
+        if column in held and held[column][1] < _LONGEST.get(name, ADDRESS_LENGTH)
+    }
+
+
+# What the fields can come to at most; every other is an address, a name or a word.
+_LONGEST = {"password": 2**16, "home": 2**16, "instance": INSTANCE_LENGTH}
+_LONGEST.update(dict.fromkeys(("userid", "owner"), 40))
+_LONGEST.update(dict.fromkeys(("uid", "gid", "status"), 20))
 
 
 def _size(value: object) -> int:
@@ -180,39 +196,39 @@ def _one_account_twice(changes: Iterable[Change]) -> Iterator[str]:
 def _claimed_names(current: Directory, changes: Sequence[Change]) -> list[str]:
     """Names that an account of a wish shares with another one, as things would be afterwards."""
     touched = {id(change.before) for change in changes if change.before}
-    owners: dict[str, tuple[Account, str]] = {}
-    faults: list[str] = []
-    claimed = _new_names(current, changes)
+    key = current.key
+    claims: dict[str, Change] = {}
+    faults: dict[tuple[int, str], str] = {}
+    for change in changes:
+        for name in change.after.name_set() if change.after else ():
+            other = claims.setdefault(key(name), change)
+            if other is not change and other.after:
+                faults[(id(change), key(name))] = _shared(current, change, name, other.after)
     for account in current.accounts:
         if id(account) not in touched:
-            for word, name in account.names():
-                if (key := current.key(name)) in claimed:
-                    owners.setdefault(key, (account, word))
-    for change in changes:
-        if change.after:
-            faults += _claim(current, change, change.after, owners)
-    return faults
-
-
-def _new_names(current: Directory, changes: Iterable[Change]) -> set[str]:
-    accounts = [change.after for change in changes if change.after]
-    return {current.key(name) for account in accounts for _word, name in account.names()}
-
-
-def _claim(
-    current: Directory, change: Change, account: Account, owners: dict[str, tuple[Account, str]]
-) -> list[str]:
-    faults: dict[str, str] = {}
-    for word, name in account.names():
-        key = current.key(name)
-        other, its_word = owners.setdefault(key, (account, word))
-        if other is not account:
-            faults.setdefault(
-                key,
-                f"{change.want.label}: {word} {shown(name)} already is the {its_word} of "
-                f"{_named(other)}.",
-            )
+            for name in account.name_set():
+                claim = claims.get(key(name))
+                if claim:
+                    faults[(id(claim), key(name))] = _shared(current, claim, name, account)
     return list(faults.values())
+
+
+def _shared(current: Directory, change: Change, name: str, other: Account) -> str:
+    word, spelled = _word(current, change.after, name)
+    its_word, _its = _word(current, other, name)
+    return (
+        f"{change.want.label}: {word} {shown(spelled)} already is the {its_word} of "
+        f"{_named(other)}."
+    )
+
+
+def _word(current: Directory, account: Account | None, name: str) -> tuple[str, str]:
+    """What the name is to this account, and how it is spelled there."""
+    return next(
+        (word, own)
+        for word, own in (account.names() if account else ())
+        if current.key(own) == current.key(name)
+    )
 
 
 def _named(account: Account) -> str:

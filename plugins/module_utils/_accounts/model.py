@@ -277,6 +277,15 @@ class Account(NamedTuple):
         if self.imap:
             yield self.imap
 
+    def name_set(self) -> set[str]:
+        """The names alone."""
+        found = {destination.source for destination in self.destinations}
+        found.update(row.username for row in self.rows())
+        found.add(self.smtp.email or "" if self.smtp else "")
+        found.add(self.imap.loginname or "" if self.imap else "")
+        found.discard("")
+        return found
+
     def names(self) -> Iterator[tuple[str, str]]:
         """Everything that must be this account's alone, with the word for it."""
         if self.smtp:

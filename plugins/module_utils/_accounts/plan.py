@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -35,6 +34,12 @@ class Directory:
     def hosting(self, domains: Iterable[str]) -> Directory:
         """The same with more hosted domains."""
         return replace(self, domains=self.domains | {fold(domain) for domain in domains})
+
+    def fingerprint(self) -> int:
+        """Equal for two readings in this process that found the same."""
+        routes_ = frozenset(self.beyond)
+        same = frozenset(self.same.items())
+        return hash((frozenset(self.accounts), self.domains, routes_, same, self.absent))
 
     def by_address(self) -> dict[str, Account]:
         """Accounts by the key of their address."""
@@ -226,7 +231,7 @@ class _Planner:
         said = self._said_routes(want, smtp)
         rows = self._rows(said)
         # The usual account has just what is said: there is nothing to read back.
-        if want.edit or rows != stored:
+        if before and (want.edit or rows != stored):
             said = self._routes(want, before, smtp)
             rows = self._as_stored(stored, self._rows(said))
         return said.forward_only, rows
@@ -329,5 +334,6 @@ def _expires(want: Wanted, stored: datetime | None) -> datetime | None:
 
 def home(template: str, username: str, domain: str) -> str:
     """The template as tine expands it, once, when the account is made."""
-    values = {"%d": domain, "%n": username.rpartition("@")[0], "%u": username}
-    return re.sub("%[dnu]", lambda match: values[match.group()], template)
+    local = username.rpartition("@")[0]
+    # Names hold no %, so that nothing is replaced twice.
+    return template.replace("%d", domain).replace("%n", local).replace("%u", username)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of tine's generations the account tables are of: their columns, and what they cannot hold."""
+"""Of which of tine's generations the account tables are, and what they cannot hold."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Callable, NamedTuple, Union
+from typing import Any, Callable, NamedTuple
 
 from .errors import Hidden, Invalid, MailhostError, kind, shown
 from .expiry import Expiry, expiry
@@ -110,7 +110,7 @@ def mebibytes(given: object) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _mebibytes(given: Union[str, bool]) -> int:
+def _mebibytes(given: str | bool) -> int:
     if isinstance(given, str) and given.lower() == "unlimited":
         return 0
     size = _bytes(given)
@@ -472,9 +472,11 @@ def claims(wish: Wanted) -> Iterator[tuple[str, str]]:
         yield "alias", alias.source
 
 
-def name_faults(wishes: Iterable[Wanted], domains: Iterable[str]) -> list[str]:
+def name_faults(wishes: Sequence[Wanted], domains: Iterable[str]) -> list[str]:
     """Addresses and aliases in a domain that this host does not have."""
     hosted = set(domains)
+    if not _domains_of(wishes) - hosted:
+        return []
     return [
         f"{wish.label}: {what} {shown(name)} lies in a domain that this host does not have: "
         f"add {name.rpartition('@')[2]} to the mail domains."
@@ -483,6 +485,11 @@ def name_faults(wishes: Iterable[Wanted], domains: Iterable[str]) -> list[str]:
         for what, name in claims(wish)
         if what in ("address", "alias") and name.rpartition("@")[2] not in hosted
     ]
+
+
+def _domains_of(wishes: Iterable[Wanted]) -> set[str]:
+    names = (name for wish in wishes for what, name in claims(wish) if what in ("address", "alias"))
+    return {name.rpartition("@")[2] for name in names}
 
 
 def account_faults(entries: object, domains: object = None) -> list[str]:

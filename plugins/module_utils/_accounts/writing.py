@@ -16,6 +16,7 @@ from .shape import MODIFIED, Shape
 
 Secrets = Callable[[str, str, Secret], str]  # what to store: userid, table, secret
 Row = Union[ImapRow, SmtpRow]
+ROW_FIELDS = {"dovecot_users": ImapRow._fields, "smtp_users": SmtpRow._fields}
 
 _TABLES = (
     "dovecot_users",
@@ -90,21 +91,34 @@ def statements(
     """The changes as SQL; secret tells what to write for a new password."""
     both = tables(names, shape)
     routes = _Destinations(names, shape, changes)
+    users = [_rows(table, changes) for table in both]
     found: list[Iterable[Statement]] = [routes.gone()]
-    found += [_rows_gone(table, changes) for table in reversed(both)]
-    found += [_names_released(table, changes) for table in both]
-    found += [_rows_changed(table, changes, secret, now) for table in both]
-    found += [_rows_new(table, changes, secret, now) for table in both]
+    found += [_rows_gone(rows) for rows in reversed(users)]
+    found += [_names_released(rows) for rows in users]
+    found += [_rows_changed(rows, secret, now) for rows in users]
+    found += [_rows_new(rows, secret, now) for rows in users]
     found += [routes.new(), _touched(both[1], changes, now)]
     return (statement for part in found for statement in part if statement.rows)
 
 
-def _pairs(table: Table, changes: Iterable[Change]) -> Iterator[tuple[Any, Any]]:
+class _Rows(NamedTuple):
+    """What happens to the rows of one table of users."""
+
+    table: Table
+    gone: Sequence[Any]
+    changed: Sequence[tuple[Any, Any]]
+    new: Sequence[Any]
+
+
+def _rows(table: Table, changes: Iterable[Change]) -> _Rows:
     row = table.row
-    for before, after, _want in changes:
-        was, becomes = row(before) if before else None, row(after) if after else None
-        if was != becomes:
-            yield was, becomes
+    pairs = [(b and row(b), a and row(a)) for b, a, _want in changes]
+    return _Rows(
+        table,
+        gone=[was for was, becomes in pairs if was and not becomes],
+        changed=[pair for pair in pairs if pair[0] and pair[1] and pair[0] != pair[1]],
+        new=[becomes for was, becomes in pairs if becomes and not was],
+    )
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
@@ -170,14 +184,16 @@ def _fewer(account: Account, other: Account | None) -> list[Destination]:
     return sorted(account.destinations - other.destinations)
 
 
-def _rows_gone(table: Table, changes: Sequence[Change]) -> Iterator[Statement]:
-    rows = [table.key_of(before) for before, after in _pairs(table, changes) if after is None]
-    yield Statement(f"DELETE FROM {table.quoted} WHERE {table.where}", rows)
+def _rows_gone(rows: _Rows) -> Iterator[Statement]:
+    table = rows.table
+    yield Statement(
+        f"DELETE FROM {table.quoted} WHERE {table.where}", [table.key_of(row) for row in rows.gone]
+    )
 
 
-def _names_released(table: Table, changes: Sequence[Change]) -> Iterator[Statement]:
+def _names_released(rows: _Rows) -> Iterator[Statement]:
     """Names that move from one account to another are given up before they are taken."""
-    pairs = [(was, becomes) for was, becomes in _pairs(table, changes) if was and becomes]
+    table, pairs = rows.table, rows.changed
     if table.address in table.columns:
         column = table.columns[table.address]
         address = attrgetter(table.address)
@@ -197,25 +213,17 @@ def _names_released(table: Table, changes: Sequence[Change]) -> Iterator[Stateme
     yield Statement(f"UPDATE {table.quoted} SET username = %s WHERE {table.where}", renamed)
 
 
-def _rows_changed(
-    table: Table, changes: Sequence[Change], secret: Secrets, now: object
-) -> Iterator[Statement]:
+def _rows_changed(rows: _Rows, secret: Secrets, now: object) -> Iterator[Statement]:
     """One statement for all rows in which the same columns change."""
-    pairs = [(was, becomes) for was, becomes in _pairs(table, changes) if was and becomes]
-    for differing, group in groupby(sorted(pairs, key=_differing), key=_differing):
-        columns = [table.columns[name] for name in differing]
-        date = (now,) if table.dated else ()
-        assigned = ", ".join(f"{name} = %s" for name in [*columns, *([MODIFIED] * len(date))])
+    table = rows.table
+    date = (now,) if table.dated else ()
+    for differing, group in groupby(sorted(rows.changed, key=_differing), key=_differing):
+        columns = [table.columns[name] for name in differing] + [MODIFIED] * len(date)
+        assigned = ", ".join(f"{name} = %s" for name in columns)
+        values = _values(table, differing, secret)
         yield Statement(
             f"UPDATE {table.quoted} SET {assigned} WHERE {table.where}",
-            [
-                (
-                    *(_value(table, after, name, secret) for name in differing),
-                    *date,
-                    *table.key_of(before),
-                )
-                for before, after in group
-            ],
+            [(*values(after), *date, *table.key_of(before)) for before, after in group],
         )
 
 
@@ -224,25 +232,32 @@ def _differing(pair: tuple[Row, Row]) -> tuple[str, ...]:
     return tuple(name for name, one, other in zip(was._fields, was, becomes) if one != other)
 
 
-def _rows_new(
-    table: Table, changes: Sequence[Change], secret: Secrets, now: object
-) -> Iterator[Statement]:
+def _rows_new(rows: _Rows, secret: Secrets, now: object) -> Iterator[Statement]:
+    table = rows.table
     fields = [name for name in table.columns if name != "id"]
-    columns = [table.columns[name] for name in fields]
     date = (now,) if table.dated else ()
-    rows = [
-        (*(_value(table, after, name, secret) for name in fields), *date)
-        for before, after in _pairs(table, changes)
-        if before is None
-    ]
-    yield Statement(_insert(table.quoted, [*columns, *([MODIFIED] * len(date))]), rows)
+    columns = [table.columns[name] for name in fields] + [MODIFIED] * len(date)
+    values = _values(table, fields, secret)
+    yield Statement(_insert(table.quoted, columns), [(*values(row), *date) for row in rows.new])
 
 
-def _value(table: Table, row: Row, name: str, secret: Secrets) -> object:
-    value = getattr(row, name)
-    if isinstance(value, Secret):
-        return secret(row.userid, table.name, value)
-    return int(value) if value is True or value is False else value
+def _values(
+    table: Table, fields: Sequence[str], secret: Secrets
+) -> Callable[[Row], tuple[object, ...]]:
+    """What takes these fields out of a row, with each new password as it is to be stored."""
+    places = [ROW_FIELDS[table.name].index(name) for name in fields]
+    password = fields.index("password") if "password" in fields else None
+
+    def values(row: Row) -> tuple[object, ...]:
+        taken = [row[place] for place in places]
+        wished = None if password is None else taken[password]
+        if isinstance(wished, Secret):
+            return tuple(
+                secret(row.userid, table.name, wished) if v is wished else v for v in taken
+            )
+        return tuple(taken)
+
+    return values
 
 
 def secrets_of(changes: Iterable[Change]) -> Iterator[tuple[str, str, Secret]]:

@@ -131,6 +131,7 @@ class _Accounts:
         self.keyring = passwords.Keyring(
             upgrade=module.params["upgrade_scheme"], memory=Memory.load(MEMORY)
         )
+        self.plans: dict[int, list[Change]] = {}  # by the fingerprint of what was read
         self.limit = Limit.parse(module.params.get("prune_limit") or "0")
 
     def converge(self, wishes: list[wanted.Wanted]) -> list[Change]:
@@ -176,13 +177,21 @@ class _Accounts:
     def _claims(self, current: Directory, wishes: list[wanted.Wanted]) -> t.Iterator[t.Any]:
         """Passwords in clear that are to be compared with what is stored."""
         for want, account in found(current, wishes):
-            secret = want.secret
-            if account and secret and secret.plain is not None and want.present:
-                if not want.password_on_create_only:
-                    yield account.userid, secret, [str(row.password) for row in account.rows()]
+            secret = None if want.password_on_create_only else want.secret
+            if account and want.present and secret and secret.plain is not None:
+                yield account.userid, secret, [str(row.password) for row in account.rows()]
 
     def _judged(
         self, current: Directory, wishes: t.Sequence[wanted.Wanted], written: int = 0
+    ) -> list[Change]:
+        """What is to be done; a second reading that finds the same needs no second thought."""
+        known = hash((current.fingerprint(), tuple(map(id, wishes))))
+        if known not in self.plans:
+            self.plans[known] = self._thought(current, wishes, written)
+        return self.plans[known]
+
+    def _thought(
+        self, current: Directory, wishes: t.Sequence[wanted.Wanted], written: int
     ) -> list[Change]:
         if self.check_mode:
             current = current.hosting(self.params["known_domains"])
