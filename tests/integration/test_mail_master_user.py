@@ -157,7 +157,7 @@ def test_faults_are_told_together_and_without_secrets(masters: Host):
     assert "bad" not in repr(failed.value.result)
     with pytest.raises(Failed, match="needs a password"):
         masters.run("mail_master_user", name="backup", check=True)
-    with pytest.raises(Failed, match="uses only 72 bytes"):
+    with pytest.raises(Failed, match="only 72 bytes"):
         masters.run(
             "mail_master_user", name="backup", password="x" * 73, password_scheme="BLF-CRYPT"
         )
