@@ -12,7 +12,7 @@ options:
     description:
       - Owner of the rows, as C(smtp_users.client_idnr) holds it. The default is the constant of
         this collection, which no tine installation uses.
-      - Accounts of another owner are refused.
+      - Accounts of another owner are refused unless they say C(adopt).
     type: str
     default: 8fe8f1da99045c15d5b1aa9978d57fd67e8214c9
   home_template:
@@ -22,14 +22,35 @@ options:
       - The home of an account that exists is kept.
     type: str
     default: /var/vmail/%d/%n
-  uid:
-    description: System user that owns the mail of new accounts.
+  instance:
+    description:
+      - tine's C(instanceName). New accounts that do not say a username get C(userid@instance), and
+        the column C(instancename) holds it.
     type: str
-    default: vmail
-  gid:
-    description: System group of the mail of new accounts.
+  imap_domain:
+    description:
+      - tine's C(imap.domain), which the column C(dovecot_users.domain) holds. The default is the
+        domain of the username.
+      - Give what tine is set to, or tine does not find the rows again.
     type: str
-    default: vmail
+  account_name_destination:
+    description:
+      - tine's C(accountnamedestination). Whether a username that is not the address is a
+        destination of its own.
+    type: bool
+    default: true
+  destination_is_username:
+    description:
+      - tine's C(destinationisusername). Whether aliases lead to the username instead of the
+        address.
+    type: bool
+    default: false
+  upgrade_scheme:
+    description:
+      - Whether a stored password is hashed anew if it verifies but its scheme is weaker than the
+        one that is asked for, or was made with less work. Needs the password in clear.
+    type: bool
+    default: false
   known_domains:
     description:
       - In check mode, domains that count as hosted although the database does not list them yet.

@@ -53,6 +53,15 @@ options:
           - An account is also found by this name if it is said, so that O(accounts[].address) can
             be changed.
         type: str
+      login_name:
+        description:
+          - Second name to log in with. tine keeps the address there, which is the default.
+        type: str
+      userid:
+        description:
+          - Key of the account in both databases. A new account gets 40 random hexadecimal digits.
+          - An account that exists keeps its own; saying another one is refused.
+        type: str
       password:
         description:
           - Password in clear. May hold any character but line ends and NUL.
@@ -85,6 +94,42 @@ options:
           - V(0) and V(unlimited) are no limit. Kept in MiB, so that anything between 1 byte and 1
             MiB is refused.
         type: raw
+      quota_messages:
+        description: Limit of the mailbox as a number of messages. V(0) and V(unlimited) are no limit.
+        type: raw
+      quota_sieve:
+        description:
+          - Limit of the Sieve scripts, in bytes or as a size such as V(1M). Stored in bytes.
+          - V(0) and V(unlimited) are no limit. No service of this collection enforces it yet.
+        type: raw
+      quota_sieve_scripts:
+        description:
+          - Limit of the number of Sieve scripts. V(0) and V(unlimited) are no limit.
+          - No service of this collection enforces it yet.
+        type: raw
+      uid:
+        description:
+          - System user that owns the mail of this account, as a name or a number.
+          - The default for a new account is O(uid); an account that exists keeps its own.
+        type: str
+      gid:
+        description:
+          - System group of the mail of this account, as a name or a number.
+          - The default for a new account is O(gid); an account that exists keeps its own.
+        type: str
+      home:
+        description:
+          - Home of the mail of this account, an absolute path. The default for a new account is what
+            O(home_template) says.
+          - The home of an account that exists stays where it is, also when O(accounts[].username) changes. Another
+            one is refused unless O(accounts[].move_mail=true).
+        type: str
+      move_mail:
+        description:
+          - Whether O(accounts[].home) of an account that exists may change. The module changes the row and returns
+            RV(mail_to_move); the mail itself has to be moved on the IMAP host, while nobody is logged in.
+        type: bool
+        default: false
       aliases:
         description:
           - Other addresses that reach this account. The list is complete, V([]) removes all.
@@ -102,8 +147,29 @@ options:
           - Whether mail only goes to O(accounts[].forwards) and none is kept here.
           - An account without forwards always keeps its mail.
         type: bool
+      status:
+        description:
+          - Whether the account is in use. The default for a new account is O(default_status); an account that
+            exists keeps its own.
+          - What it means to each service is up to their configuration.
+        type: str
+        choices: [enabled, disabled, blocked, expired]
+      expires:
+        description:
+          - When the account expires, as date and time with a time zone, such as
+            V(2027-01-31T18:00:00+01:00), V(2027-01-31 18:00 Europe/Berlin) or V(2027-01-31T17:00:00Z).
+            Stored in UTC.
+          - V(never) takes an expiry away. A time without a zone is refused.
+        type: str
       reuse_mail:
         description: Whether a new account may take over the mail that its home already holds.
+        type: bool
+        default: false
+      adopt:
+        description:
+          - Whether an account of another owner than O(client_idnr) is taken over, and a row of
+            C(dovecot_users) that has none in C(smtp_users).
+          - Without it such accounts are refused.
         type: bool
         default: false
   src:
@@ -134,6 +200,33 @@ options:
     description: Quota of new accounts that do not say one. Same form as O(accounts[].quota).
     type: raw
     default: 0
+  default_status:
+    description: Status of new accounts that do not say one.
+    type: str
+    choices: [enabled, disabled, blocked, expired]
+    default: enabled
+  uid:
+    description: System user that owns the mail of new accounts.
+    type: str
+    default: vmail
+  gid:
+    description: System group of the mail of new accounts.
+    type: str
+    default: vmail
+  prune:
+    description:
+      - Whether accounts of O(client_idnr) that are not given are removed. Their mail stays on disk.
+      - Accounts of other owners, rows of C(dovecot_users) without one in C(smtp_users), master
+        users and domains are never touched.
+    type: bool
+    default: false
+  prune_limit:
+    description:
+      - How many accounts O(prune) may remove in one run, as a number such as V(5), or as a part of
+        all accounts of O(client_idnr), such as V(2%).
+      - If there are more, they are named and nothing at all is written.
+    type: str
+    default: "5"
   default_password_scheme:
     description: Scheme in which new passwords are stored where the account does not say one.
     type: str
@@ -200,6 +293,29 @@ actions:
   type: list
   elements: str
   sample: ["create ann@example.org", "change bob@example.org: quota unlimited -> 2048 MiB"]
+sessions_to_end:
+  description:
+    - Usernames whose open sessions should not go on, because the account is gone, renamed, no longer
+      enabled, expired, or has a new password.
+  returned: success
+  type: list
+  elements: str
+  sample: ["dave@example.org"]
+mail_to_move:
+  description: Homes that have changed in the table, and the mail of which is still in the old place.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    username:
+      description: Name of the mailbox.
+      type: str
+    from:
+      description: Where the mail is.
+      type: str
+    to:
+      description: Where the service looks for it now.
+      type: str
 queries:
   description: The statements that the changes come to, with placeholders in place of secrets.
   returned: success and O(show_queries=true)
@@ -252,7 +368,7 @@ def main() -> None:
         no_log=True,  # to syslog, which would show secrets with odd characters
     )
     with reporting(module), source.entries(module) as people:
-        accounts.converge_accounts(module, list(people), what="account")
+        accounts.converge_accounts(module, people, what="account")
 
 
 if __name__ == "__main__":

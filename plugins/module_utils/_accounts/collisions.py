@@ -66,6 +66,12 @@ def _own_faults(change: Change, defaults: Defaults) -> Iterator[str]:
         )
     if _moves(change) and not want.move_mail:
         yield f"{want.label}: home: {_HOME_STAYS}"
+    kept = after.smtp if after else None
+    if want.edit and smtp and smtp.forward_only and not (kept and kept.forward_only):
+        yield (
+            f"{want.label}: forwards: its mail only goes to its forwards, and none would be left: "
+            "say with mail_user what is to become of it."
+        )
     if not (after and after.smtp):
         return
     if want.forward_only and not after.smtp.forward_only:

@@ -412,6 +412,25 @@ class _Reader:
         )
 
 
+def edit_of(given: Mapping[str, Any]) -> tuple[list[Wanted], list[str]]:
+    """The wish of a task about single aliases and forwards, by its options."""
+    fields = {"address": given["account"], "aliases": given["aliases"], "adopt": given["adopt"]}
+    wishes, faults = parse([{**fields, "forwards": given["forwards"]}], what="")
+    if not (given["aliases"] or given["forwards"]):
+        faults.append(f"{given['account']}: neither aliases nor forwards: name at least one.")
+    return [_edited(wish, given) for wish in wishes], faults
+
+
+def _edited(wish: Wanted, given: Mapping[str, Any]) -> Wanted:
+    aliases, forwards = wish.aliases or frozenset(), wish.forwards or frozenset()
+    if given["state"] == "present":
+        flagged = frozenset(a._replace(dispatch=given["dispatch_address"]) for a in aliases)
+        edit = Edit(aliases=flagged, forwards=forwards)
+    else:
+        edit = Edit(no_aliases=frozenset(a.source for a in aliases), no_forwards=forwards)
+    return wish._replace(aliases=None, forwards=None, edit=edit)
+
+
 def _contradictions(said: Mapping[str, Any], found: list[str]) -> None:
     own, forwards = said.get("address"), said.get("forwards")
     if said.get("forward_only") and forwards == frozenset():
@@ -468,7 +487,8 @@ def claims(wish: Wanted) -> Iterator[tuple[str, str]]:
         yield "username", wish.username
     if wish.login_name and wish.login_name not in (wish.address, wish.username):
         yield "login name", wish.login_name
-    for alias in sorted(wish.aliases) if wish.aliases else ():
+    aliases = wish.edit.aliases if wish.edit else wish.aliases
+    for alias in sorted(aliases) if aliases else ():
         yield "alias", alias.source
 
 

@@ -84,12 +84,37 @@ SHARED: dict[str, t.Any] = {
 }
 
 
+ALIAS: dict[str, t.Any] = {
+    "account": {"type": "str", "required": True},
+    "aliases": {"type": "list", "elements": "str", "default": []},
+    "forwards": {"type": "list", "elements": "str", "default": []},
+    "dispatch_address": {"type": "bool", "default": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "adopt": {"type": "bool", "default": False},
+    **{
+        name: SHARED[name]
+        for name in (
+            *("client_idnr", "account_name_destination", "destination_is_username"),
+            *("known_domains", "show_queries"),
+        )
+    },
+}
+
+
 def converge_accounts(module: AnsibleModule, entries: t.Iterable[t.Any], what: str) -> None:
     """Bring the accounts of these entries to what they say, and end the module."""
     with reporting(module), server(module) as opened:
         wishes, faults = wanted.parse(entries, what, _scheme(module.params))
         refuse(faults)
         converge_wishes(module, opened, wishes)
+
+
+def converge_alias(module: AnsibleModule) -> None:
+    """Bring single aliases and forwards of an account to what the task says, and end the module."""
+    with reporting(module), server(module) as opened:
+        wish, faults = wanted.edit_of(module.params)
+        refuse(faults)
+        converge_wishes(module, opened, wish)
 
 
 def converge_wishes(
@@ -129,7 +154,7 @@ class _Accounts:
         self.shape = Shape()
         self.defaults = _defaults(module.params)
         self.keyring = passwords.Keyring(
-            upgrade=module.params["upgrade_scheme"], memory=Memory.load(MEMORY)
+            upgrade=bool(module.params.get("upgrade_scheme")), memory=Memory.load(MEMORY)
         )
         self.plans: dict[int, list[Change]] = {}  # by the fingerprint of what was read
         self.limit = Limit.parse(module.params.get("prune_limit") or "0")
@@ -229,7 +254,7 @@ def _defaults(params: t.Mapping[str, t.Any]) -> wanted.Defaults:
     given = {name: params.get(name) for name in ("instance", "imap_domain")}
     return wanted.Defaults(
         owner=wanted.owner_id(params["client_idnr"]),
-        home=wanted.home_template(params["home_template"]),
+        home=wanted.home_template(params.get("home_template") or wanted.Defaults.home),
         uid=wanted.system_name(params.get("uid") or wanted.Defaults.uid),
         gid=wanted.system_name(params.get("gid") or wanted.Defaults.gid),
         quota=wanted.mebibytes(params.get("default_quota") or 0),
