@@ -95,7 +95,8 @@ options:
             MiB is refused.
         type: raw
       quota_messages:
-        description: Limit of the mailbox as a number of messages. V(0) and V(unlimited) are no limit.
+        description:
+          - Limit of the mailbox as a number of messages. V(0) and V(unlimited) are no limit.
         type: raw
       quota_sieve:
         description:

@@ -27,7 +27,7 @@ def summary(changes: Sequence[Change], wishes: int) -> dict[str, int]:
         "created": sum(1 for change in changes if not change.before),
         "changed": sum(1 for change in changes if change.before and change.after),
         "removed": sum(1 for change in changes if not change.after),
-        "unchanged": wishes - len(changes),
+        "unchanged": wishes - sum(1 for change in changes if not change.want.pruned),
     }
 
 
