@@ -9,6 +9,7 @@ import random
 import shutil
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 from ._accounts.errors import GivenUp, NoServer, WrongServer
 from ._accounts.schema import Names
@@ -34,6 +35,8 @@ LOST = frozenset((0, 1047, 1053, 2002, 2003, 2006, 2013, 2055))
 ATTEMPTS = 12
 RECONNECT_SECONDS = 30.0
 PAUSE_SECONDS = 2.0
+AT_ONCE = 1000  # rows from which on statements are worded ahead
+STATEMENT_CHARACTERS = 1_000_000  # far below the smallest default of max_allowed_packet
 SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
 SERVERS = ("mariadbd", "mysqld")
 DIRECTORIES = ("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/libexec")
@@ -92,7 +95,7 @@ class Server:
     def _cursor(self) -> t.Any:
         if self._connection is None:
             self._connection = self._open()
-        return self._connection.cursor()
+        return _Ahead(self._connection.cursor())
 
     def _abandon(self) -> None:
         """Never COMMIT after an error; a connection that cannot even roll back is dropped."""
@@ -152,6 +155,43 @@ def _session(connection: t.Any, where: str) -> t.Any:
         connection.close()
         raise WrongServer(where, f"version {version}")
     return connection
+
+
+class _Ahead:
+    """A cursor that words the next statement of many rows while the server is busy with one."""
+
+    def __init__(self, cursor: t.Any) -> None:
+        self._cursor = cursor
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._cursor, name)
+
+    def executemany(self, sql: str, rows: t.Sequence[t.Sequence[object]]) -> None:
+        """Run a statement for all rows; an INSERT of many is some statements of a megabyte."""
+        head, values, marks = sql.partition(" VALUES ")
+        if not values or len(rows) < AT_ONCE:
+            self._cursor.executemany(sql, rows)
+            return
+        texts = self._texts(head + values, marks, rows)
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(next, texts, None)
+            while (text := ahead.result()) is not None:
+                ahead = pool.submit(next, texts, None)
+                self._cursor.execute(text)
+
+    def _texts(
+        self, head: str, marks: str, rows: t.Iterable[t.Sequence[object]]
+    ) -> t.Iterator[str]:
+        parts: list[str] = []
+        size = 0
+        for row in rows:
+            parts.append(self._cursor.mogrify(marks, row))
+            size += len(parts[-1])
+            if size > STATEMENT_CHARACTERS:
+                yield head + ",".join(parts)
+                parts, size = [], 0
+        if parts:
+            yield head + ",".join(parts)
 
 
 class _Patience:
