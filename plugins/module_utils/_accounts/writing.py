@@ -197,18 +197,18 @@ def _names_released(rows: _Rows) -> Iterator[Statement]:
     if table.address in table.columns:
         column = table.columns[table.address]
         address = attrgetter(table.address)
-        taken = {address(becomes) for _was, becomes in pairs}
+        taken = {fold(address(becomes) or "") for _was, becomes in pairs}
         moved = [
             table.key_of(was)
             for was, becomes in pairs
-            if address(was) != address(becomes) and address(was) in taken
+            if address(was) != address(becomes) and fold(address(was) or "") in taken
         ]
         yield Statement(f"UPDATE {table.quoted} SET {column} = NULL WHERE {table.where}", moved)
-    wished = {becomes.username for _was, becomes in pairs}
+    wished = {fold(becomes.username) for _was, becomes in pairs}
     renamed = [
         (was.userid, *table.key_of(was))
         for was, becomes in pairs
-        if was.username != becomes.username and was.username in wished
+        if was.username != becomes.username and fold(was.username) in wished
     ]
     yield Statement(f"UPDATE {table.quoted} SET username = %s WHERE {table.where}", renamed)
 
