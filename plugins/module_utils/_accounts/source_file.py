@@ -43,6 +43,9 @@ class Entries(Protocol):
     def position(self, index: int) -> str:
         """Where person number `index`, from 0, stands; known once it has been yielded."""
 
+    def raw(self) -> Iterator[bytes]:
+        """What the people are read from, in pieces; two equal sources hold the same people."""
+
 
 class Inline:
     """The accounts of a task itself; with no word for them, there is nothing to tell apart."""
@@ -57,6 +60,10 @@ class Inline:
     def position(self, index: int) -> str:
         """Where the account stands, such as `account 3`."""
         return f"{self.word} {index + 1}" if self.word else ""
+
+    def raw(self) -> Iterator[bytes]:
+        """The accounts as JSON."""
+        yield json.dumps(self.accounts, sort_keys=True).encode()
 
 
 class Joined:
@@ -87,6 +94,12 @@ class Joined:
         part = max(number for number, start in enumerate(self.starts) if start <= index)
         return self.parts[part].position(index - self.starts[part])
 
+    def raw(self) -> Iterator[bytes]:
+        """All sources, one after the other."""
+        for part in self.parts:
+            yield b"\0"
+            yield from part.raw()
+
 
 class File:
     """The people of an open file; its name on disk is not needed any more."""
@@ -115,6 +128,13 @@ class File:
     def position(self, index: int) -> str:
         """Where the person stands, such as `people.csv line 3` or `people.yml account 3`."""
         return f"{self.name} {self._word} {self._places[index]}"
+
+    def raw(self) -> Iterator[bytes]:
+        """The format and the bytes of the file."""
+        yield self._read.__name__.encode()
+        stream = _stream(self._file)
+        while piece := stream.read(1 << 20):
+            yield piece
 
     def close(self) -> None:
         """Close the file."""

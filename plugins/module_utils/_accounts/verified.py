@@ -20,7 +20,6 @@ open to others counts as empty, and one that cannot be written is not written.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
@@ -28,11 +27,10 @@ import math
 import os
 import re
 import secrets
-import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from . import schemes
+from . import private_file, schemes
 from .cores import on_all_cores
 
 _VERSION = 1
@@ -43,7 +41,6 @@ _GRID = (
 _FINEST = 15
 _LARGEST_BLOCK = 360  # people on average in the larger blocks; the smallest average is an eighth
 _KEPT = 3  # digests of a block: for so many lists of people that are applied to one host in turn
-_FILE_BYTES = 16 << 20
 _DIGEST_BYTES = 32
 _SCRYPT_R = 8  # so that n is the memory in KiB
 _SCRYPT_TIME = 0.002  # milliseconds per KiB, rather too low: see schemes.py for the other side
@@ -93,7 +90,7 @@ class Memory:
     def load(cls, path: str) -> Memory:
         """The record in this file, or an empty one that will be written there. Raises nothing."""
         try:
-            return cls(path, *_parsed(_content(path)))
+            return cls(path, *_parsed(private_file.content(path)))
         except (OSError, ValueError, RecursionError):
             return cls(path, secrets.token_bytes(_DIGEST_BYTES), {})
 
@@ -110,7 +107,10 @@ class Memory:
 
     def remember(self, claims: Sequence[Claim]) -> None:
         """Put proved claims on record, for runs with just these people. Raises nothing."""
-        with contextlib.suppress(OSError), _directory(self._path, make=True) as directory:
+        with (
+            contextlib.suppress(OSError),
+            private_file.directory_of(self._path, make=True) as directory,
+        ):
             if self._learned([claim for claim in claims if _work(claim)]):
                 self._write(directory)
 
@@ -161,10 +161,10 @@ class Memory:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         name = os.path.basename(self._path)
         with contextlib.suppress(OSError, ValueError, RecursionError):
-            salt, slots = _parsed(_content(self._path))
+            salt, slots = _parsed(private_file.content(self._path))
             for slot, digests in slots.items() if salt == self._salt else ():
                 self._note(slot, [*self._slots.get(slot, ()), *digests])
-        _replace(directory, name, self._text().encode())
+        private_file.replace(directory, name, self._text().encode())
 
     def _text(self) -> str:
         return json.dumps({"version": _VERSION, "salt": self._salt.hex(), "blocks": self._slots})
@@ -220,48 +220,3 @@ def _parsed(content: bytes) -> tuple[bytes, dict[str, list[str]]]:
     if not sound:
         raise ValueError("not a record of this version")
     return salt, {slot: list(digests)[:_KEPT] for slot, digests in blocks.items()}
-
-
-def _content(path: str) -> bytes:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with _directory(path) as directory:
-        handle = os.open(os.path.basename(path), flags, dir_fd=directory)
-    with open(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _FILE_BYTES:
-            raise ValueError("not a record")
-        _refuse_unless_private(status, 0o077)
-        return file.read(_FILE_BYTES)
-
-
-@contextlib.contextmanager
-def _directory(path: str, make: bool = False) -> Iterator[int]:
-    """The directory of the record, if it is ours alone to write to."""
-    name = os.path.dirname(path)
-    if make:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(name, 0o700)
-    handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        _refuse_unless_private(os.fstat(handle), 0o022)
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def _refuse_unless_private(status: os.stat_result, forbidden: int) -> None:
-    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & forbidden:
-        raise PermissionError(errno.EACCES, "not ours alone")
-
-
-def _replace(directory: int, name: str, content: bytes) -> None:
-    new = f"{name}.new"  # of a killed run, perhaps: the lock says that nobody is writing it now
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(new, dir_fd=directory)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(new, flags, 0o600, dir_fd=directory), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(new, name, src_dir_fd=directory, dst_dir_fd=directory)
-    os.fsync(directory)

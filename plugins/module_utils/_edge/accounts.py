@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import typing as t
 from datetime import datetime, timezone
 
 from .. import _connection
-from .._accounts import passwords, report, wanted
+from .._accounts import passwords, report, unchanged, wanted
 from .._accounts.collisions import collisions
 from .._accounts.errors import SchemaNotReady
 from .._accounts.plan import Change, Directory, found, proposals
@@ -23,7 +24,10 @@ from . import refuse, reporting, server
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-MEMORY = "/var/lib/groupware-mailserver/verified-passwords"
+STATE = "/var/lib/groupware-mailserver"
+MEMORY = f"{STATE}/verified-passwords"
+UNCHANGED = f"{STATE}/unchanged-accounts"
+LARGE = 1 << 16  # bytes of a wish from which on it is worth asking whether anything has changed
 
 _SCHEME = {"type": "str", "choices": list(passwords.SCHEMES), "no_log": False}
 ACCOUNT: dict[str, t.Any] = {
@@ -104,25 +108,28 @@ ALIAS: dict[str, t.Any] = {
 def converge_accounts(module: AnsibleModule, entries: t.Iterable[t.Any], what: str) -> None:
     """Bring the accounts of these entries to what they say, and end the module."""
     with reporting(module), server(module) as opened:
+        run = _Accounts(module, opened)
+        known = run.recall(entries)
+        if known is not None:
+            _finish(module, run, [], known)
         wishes, faults = wanted.parse(entries, what, _scheme(module.params))
         refuse(faults)
-        converge_wishes(module, opened, wishes)
+        _finish(module, run, run.converge(wishes), len(wishes))
 
 
 def converge_alias(module: AnsibleModule) -> None:
     """Bring single aliases and forwards of an account to what the task says, and end the module."""
     with reporting(module), server(module) as opened:
-        wish, faults = wanted.edit_of(module.params)
+        wishes, faults = wanted.edit_of(module.params)
         refuse(faults)
-        converge_wishes(module, opened, wish)
+        run = _Accounts(module, opened)
+        _finish(module, run, run.converge(wishes), len(wishes))
 
 
-def converge_wishes(
-    module: AnsibleModule, opened: _connection.Server | None, wishes: list[wanted.Wanted]
+def _finish(
+    module: AnsibleModule, run: _Accounts, changes: t.Sequence[Change], wishes: int
 ) -> None:
-    """Bring the accounts to what is wished, and end the module."""
-    run = _Accounts(module, opened)
-    changes = run.converge(wishes)
+    """End the module."""
     extra = {}
     if module.params["show_queries"]:
         extra["queries"] = report.queries(run.names, run.shape, changes)
@@ -130,11 +137,11 @@ def converge_wishes(
     module.exit_json(
         changed=bool(changes),
         diff=report.diff(changes),
-        counts=report.summary(changes, len(wishes)),
+        counts=report.summary(changes, wishes),
         actions=report.actions(changes),
         sessions_to_end=report.sessions_to_end(changes, now),
         mail_to_move=report.mail_to_move(changes),
-        invocation={"module_args": {"accounts": f"{len(wishes)} accounts"}},
+        invocation={"module_args": {"accounts": f"{wishes} accounts"}},
         **extra,
     )
 
@@ -156,8 +163,33 @@ class _Accounts:
         self.keyring = passwords.Keyring(
             upgrade=bool(module.params.get("upgrade_scheme")), memory=Memory.load(MEMORY)
         )
+        self.record = unchanged.Record(UNCHANGED, _place(module.params))
+        self.wish: bytes | None = None  # the digest of a large one
         self.plans: dict[int, list[Change]] = {}  # by the fingerprint of what was read
         self.limit = Limit.parse(module.params.get("prune_limit") or "0")
+
+    def recall(self, entries: t.Any) -> int | None:
+        """How many accounts it is where earlier runs tell that there is nothing to do."""
+        if self.server is None or not hasattr(entries, "raw"):
+            return None
+        total, size = hashlib.sha512(), 0
+        for piece in entries.raw():
+            total.update(piece)
+            size += len(piece)
+        if size < LARGE:
+            return None
+        self.wish = total.digest()
+        digest: bytes = self.server.settle(self._digest)
+        return self.record.accounts(digest) if digest else None
+
+    def _digest(self, cursor: t.Any) -> bytes:
+        """What the plan depends on; empty where there are no tables yet."""
+        store = SqlStore(cursor, self.names, inspect(cursor, self.names))
+        if not store.ready or self.wish is None:
+            return b""
+        options = {name: self.params[name] for name in self.params if _decides(name)}
+        tables = unchanged.tables_digest(cursor, self.names, store.shape)
+        return unchanged.digest(self.wish, options, tables)
 
     def converge(self, wishes: list[wanted.Wanted]) -> list[Change]:
         """What was changed, or would be in check mode."""
@@ -176,6 +208,15 @@ class _Accounts:
         return self.server.settle(lambda cursor: self._decided(cursor, wishes))
 
     def _decided(self, cursor: t.Any, wishes: list[wanted.Wanted]) -> list[Change]:
+        if self.wish:
+            # What is read and what is noted about it are of the same moment.
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        changes = self._compared(cursor, wishes)
+        if self.wish and not changes and not self.check_mode:
+            self.record.note(self._digest(cursor), len(wishes))
+        return changes
+
+    def _compared(self, cursor: t.Any, wishes: list[wanted.Wanted]) -> list[Change]:
         store = self._store(cursor)
         if store is None:
             return self._judged(Directory(), wishes)
@@ -248,6 +289,17 @@ class _Accounts:
             return changes
 
         return attempt
+
+
+def _decides(option: str) -> bool:
+    """Whether a plan depends on this option; the accounts themselves are counted apart."""
+    return option not in ("accounts", "src", "_copies", "show_queries", "login_password")
+
+
+def _place(params: t.Mapping[str, t.Any]) -> str:
+    """Whose accounts on which server."""
+    names = ("login_host", "login_port", "login_unix_socket", "dovecot_database")
+    return repr([params[name] for name in (*names, "postfix_database", "client_idnr")])
 
 
 def _defaults(params: t.Mapping[str, t.Any]) -> wanted.Defaults:
