@@ -155,7 +155,7 @@ class _Planner:
             password=want.secret or (imap.password if imap else ""),
             email=want.address,
             forward_only=False,
-            status=_status(want, imap.status if imap else None) or self.defaults.status,
+            status=want.status or ((imap.status or ENABLED) if imap else self.defaults.status),
             expires=_expires(want, imap.expires if imap else None),
         )
 
@@ -205,7 +205,7 @@ class _Planner:
             gid=want.gid or defaults.gid,
             home=want.home or home(defaults.home, smtp.username, domain),
             instance=defaults.instance,
-            status=smtp.status or _status(want, None) or defaults.status,
+            status=smtp.status or want.status or ENABLED,
             expires=smtp.expires or _expires(want, None),
         )
 
