@@ -12,11 +12,14 @@ from typing import Any
 
 from ._accounts.errors import (
     Invalid,
+    kind,
     shown,
 )
+from ._accounts.merged import BASE, Merged
 from ._accounts.model import (
     Address,
 )
+from ._accounts.prune import Limit
 from ._accounts.wanted import (
     account_faults,
     domain_faults,
@@ -134,9 +137,30 @@ def _postmaster(given: object) -> list[str]:
     return []
 
 
+def _files(given: object) -> list[str]:
+    if isinstance(given, list) and all(isinstance(name, str) and name for name in given):
+        return []
+    return [f"{kind(given)} is not a list of files: expected one such as [people.csv]."]
+
+
+def _boolean(given: object) -> list[str]:
+    return [] if isinstance(given, bool) else [f"{shown(given)} is not true or false."]
+
+
+def _prune_limit(given: object) -> list[str]:
+    try:
+        Limit.parse(given)
+    except Invalid as fault:
+        return [_said(fault)]
+    return []
+
+
 _RULES: Mapping[str, Callable[[object], list[str]]] = {
     "mailserver_hostname": _hostname,
     "mailserver_domains": _domains,
+    "mailserver_users_files": _files,
+    "mailserver_users_prune": _boolean,
+    "mailserver_users_prune_limit": _prune_limit,
     "mailserver_postmaster": _postmaster,
     "mailserver_dovecot_database": _database,
     "mailserver_postfix_database": _database,
@@ -159,7 +183,13 @@ def _addresses(users: object) -> Iterator[str]:
                 yield str(named).lower()
 
 
-def _together(values: Mapping[str, Any]) -> Iterator[str]:
+def _merged(users: object) -> Merged:
+    """The people of all lists, which come by the names of their variables."""
+    by_variable = isinstance(users, Mapping) and BASE in users
+    return Merged(users if by_variable else {BASE: users})  # type: ignore[arg-type]
+
+
+def _together(values: Mapping[str, Any], people: Merged) -> Iterator[str]:
     """Yield what is wrong only in view of several variables."""
     hostname = str(values["mailserver_hostname"]).lower()
     domains = values["mailserver_domains"]
@@ -172,7 +202,7 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         )
     local, _at, domain = str(values["mailserver_postmaster"]).lower().rpartition("@")
     itself = f"{local}@{domain}"
-    known = set(_addresses(values["mailserver_users"]))
+    known = set(_addresses(people))
     if domain in hosted and local in _ROLE_ADDRESSES and itself not in known:
         yield (
             f"mailserver_postmaster: {shown(itself)} would forward to itself: expected the address "
@@ -183,9 +213,11 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
 def interface_faults(values: Mapping[str, Any]) -> list[str]:
     """Return a sentence for everything that is wrong, beginning with the variable's name.
 
-    ``values`` has every variable of the interface; None where a required one is not set.
+    ``values`` has every variable of the interface; None where a required one is not set. The people
+    are those of all variables that begin with mailserver_users, by name.
     Values that are secrets are never shown.
     """
     found = [f"{name}: {fault}" for name, rule in _RULES.items() for fault in rule(values[name])]
-    users = account_faults(values["mailserver_users"], values["mailserver_domains"])
-    return found + [f"mailserver_users: {fault}" for fault in users] + list(_together(values))
+    people = _merged(values[BASE])
+    users = people.faults + account_faults(people, values["mailserver_domains"])
+    return found + [f"{BASE}: {fault}" for fault in users] + list(_together(values, people))

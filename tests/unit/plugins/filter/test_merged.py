@@ -1,0 +1,20 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter that merges lists of people, and its documentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from ansible_collections.groupware.mailserver.plugins.filter.merged import FilterModule
+
+FILTER = FilterModule().filters()["merged_accounts"]
+DOCUMENTED = yaml.safe_load(
+    (Path(__file__).parents[4] / "plugins/filter/merged_accounts.yml").read_text()
+)
+
+
+def test_the_example_gives_the_sample():
+    (task,) = yaml.safe_load(DOCUMENTED["EXAMPLES"])
+    assert FILTER(task["vars"]["lists"]) == DOCUMENTED["RETURN"]["_value"]["sample"]
