@@ -64,6 +64,12 @@ options:
     type: str
     choices: [always, on_create]
     default: always
+  upgrade_scheme:
+    description:
+      - Whether a stored password is hashed anew if its scheme is weaker than O(password_scheme), or
+        was made with less work. Needs the password in clear.
+    type: bool
+    default: false
   service:
     description:
       - What the master user may log in to, V(sieve) for ManageSieve only, or V(all).

@@ -94,6 +94,15 @@ def test_on_create_only_leaves_a_stored_password_alone(masters: Host):
     assert stored(masters) == kept
 
 
+def test_a_weak_scheme_is_upgraded_when_it_is_asked_for(masters: Host):
+    wish = {"name": "backup", "password": PASSWORD}
+    masters.run("mail_master_user", **wish, password_scheme="SSHA256")
+    assert not masters.run("mail_master_user", **wish)["changed"]
+    done = rhythm(masters, **wish, upgrade_scheme=True)
+    assert done["actions"] == ["change master user backup: new password"]
+    assert stored(masters)["backup"]["password"].startswith("{SHA512-CRYPT}")
+
+
 def test_a_service_of_null_is_kept_until_one_is_said(masters: Host):
     masters.sql(f"INSERT INTO {masters.table(TABLE)} VALUES ('old', '{{SSHA256}}x', NULL)")
     assert not masters.run("mail_master_user", name="old")["changed"]

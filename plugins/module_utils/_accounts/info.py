@@ -376,15 +376,20 @@ class Reader:
         """
         found: dict[str, tuple[str, str]] = {}
         for table, condition in (("dovecot_users", imap), ("smtp_users", smtp)):
-            if condition is None or not self.tables.has(table):
-                continue
-            sql = (
-                f"SELECT userid, {self._address(table)} FROM {self.tables.name(table)} {condition}"
-            )
-            for userid, address in (
-                self._asked(sql, ()) if values is None else self._portions(sql, values)
-            ):
-                found[fold(userid)] = (fold(address), userid)
+            if condition is not None and self.tables.has(table):
+                found.update(self._found_in(table, condition, values))
+        return found
+
+    def _found_in(
+        self, table: str, condition: str, values: Sequence[object] | None
+    ) -> dict[str, tuple[str, str]]:
+        sql = f"SELECT userid, {self._address(table)} FROM {self.tables.name(table)} {condition}"
+        rows = self._asked(sql, ()) if values is None else self._portions(sql, values)
+        found: dict[str, tuple[str, str]] = {}
+        for userid, address in rows:
+            place = (fold(address), userid)
+            key = fold(userid)
+            found[key] = min(place, found.get(key, place))
         return found
 
     def _address(self, table: str) -> str:
@@ -456,8 +461,8 @@ class Reader:
         usage = self._usage([row.username for rows in imap.values() for row in rows])
         rows = self._destinations([row for rows in smtp.values() for row in rows], routed)
         for key in dict.fromkeys(fold(userid) for userid in userids):
-            for one, other in _pairs(imap.get(key, []), smtp.get(key, [])):
-                yield Person(
+            found = [
+                Person(
                     one,
                     other,
                     usage.get(fold(one.username)) if one else None,
@@ -465,6 +470,9 @@ class Reader:
                     if rows is not None and other
                     else None,
                 )
+                for one, other in _pairs(imap.get(key, []), smtp.get(key, []))
+            ]
+            yield from found if len(found) == 1 else sorted(found, key=lambda p: fold(p.address))
 
     def _by_userid(
         self, row: Any, table: str, columns: Mapping[str, str], userids: Sequence[str]
@@ -532,15 +540,13 @@ class Reader:
 
 
 def _pairs(imap: Sequence[Imap], smtp: Sequence[Smtp]) -> Iterator[tuple[Imap | None, Smtp | None]]:
-    """Rows of one userid that belong together: by their username, else as they come."""
-    left = list(imap)
-    for other in smtp:
-        same = [row for row in left if fold(row.username) == fold(other.username)] or left
-        one = same[0] if same else None
-        if one:
-            left.remove(one)
-        yield one, other
-    yield from ((one, None) for one in left)
+    """Rows of one userid that belong together: all by their username first, then as they come."""
+    left = {fold(row.username): row for row in imap}
+    mates = [left.pop(fold(row.username), None) for row in smtp]
+    rest = iter(left.values())
+    for row, mate in zip(smtp, mates):
+        yield mate or next(rest, None), row
+    yield from ((row, None) for row in rest)
 
 
 @dataclass(frozen=True)

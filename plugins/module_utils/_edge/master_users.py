@@ -32,6 +32,7 @@ OPTIONS: dict[str, t.Any] = {
         "default": "always",
         "no_log": False,
     },
+    "upgrade_scheme": {"type": "bool", "default": False, "no_log": False},
     "service": {"type": "str", "choices": list(master_users.SERVICES)},
 }
 
@@ -57,7 +58,7 @@ class _MasterUsers:
         self.check_mode = module.check_mode
         self.server = server
         self.names = _connection.names(module.params)
-        self.keyring = passwords.Keyring()
+        self.keyring = passwords.Keyring(upgrade=module.params["upgrade_scheme"])
         self.wish = wish
 
     def converge(self) -> list[master_users.Change]:

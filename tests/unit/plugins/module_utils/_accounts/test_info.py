@@ -83,6 +83,7 @@ def test_rows_of_one_userid_are_paired_by_username_first():
     ann, bob = imap(username="ann@x"), imap(username="Bob@x")
     one, two, three = smtp(username="bob@x"), smtp(username="cat@x"), smtp(username="dan@x")
     assert list(_pairs([ann, bob], [one, two, three])) == [(bob, one), (ann, two), (None, three)]
+    assert list(_pairs([bob], [two, one])) == [(None, two), (bob, one)]
     assert list(_pairs([ann, bob], [])) == [(ann, None), (bob, None)]
 
 
