@@ -55,7 +55,9 @@ options:
         type: str
       login_name:
         description:
-          - Second name to log in with. tine keeps the address there, which is the default.
+          - Second name to log in with. tine keeps the address there, which is the default for a
+            new account. That of an account that exists is kept, but follows
+            O(accounts[].address) if it is the same.
         type: str
       userid:
         description:

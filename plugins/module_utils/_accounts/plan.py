@@ -91,14 +91,18 @@ def found(current: Directory, wanted: Iterable[Wanted]) -> Iterable[tuple[Wanted
     """Each wish with the account that it means, or None."""
     addresses, usernames, lone = current.by_address(), current.by_username(), current.lone()
     userids = {a.userid: a for a in current.accounts}
-    for want in wanted:
+    wishes = list(wanted)
+    named = {id(addresses[want.address]) for want in wishes if want.address in addresses}
+    for want in wishes:
         if want.pruned:
             yield want, userids.get(want.userid or "")
             continue
         before = addresses.get(want.address)
         # Who is to go is told by the address alone: a username could name somebody else by now.
+        # One that another wish names by its address hands its username over.
         if before is None and want.present and want.username:
             before = usernames.get(want.username)
+            before = None if id(before) in named else before
         if before is None and want.adopt:
             before = lone.get(want.username or want.address)
         yield want, before
@@ -123,7 +127,7 @@ class _Planner:
         if before is None and want.edit:
             return None
         smtp = self._smtp(want, before)
-        imap = self._imap(want, before.imap if before else None, smtp)
+        imap = self._imap(want, before, smtp)
         forward_only, destinations = self._destinations(want, before, smtp)
         if smtp.forward_only != forward_only:
             smtp = smtp._replace(forward_only=forward_only)
@@ -164,8 +168,9 @@ class _Planner:
         instance = self.defaults.instance
         return f"{userid}@{instance}" if instance else want.address
 
-    def _imap(self, want: Wanted, row: ImapRow | None, smtp: SmtpRow) -> ImapRow:
-        if row is None:
+    def _imap(self, want: Wanted, before: Account | None, smtp: SmtpRow) -> ImapRow:
+        row = before.imap if before else None
+        if before is None or row is None:
             return self._new_imap(want, smtp)._replace(**self._no_imap)
         username = self._spelled(row.username, smtp.username)
         domain = row.domain
@@ -174,7 +179,7 @@ class _Planner:
         changed = row._replace(
             domain=domain,
             username=username,
-            loginname=self._spelled(row.loginname, want.login_name or smtp.email or smtp.username),
+            loginname=self._login_name(want, before, smtp),
             password=self._password(want, row.password),
             quota=_said(want.quota, row.quota),
             quota_messages=_said(want.quota_messages, row.quota_messages),
@@ -187,6 +192,14 @@ class _Planner:
             expires=_expires(want, row.expires),
         )
         return changed._replace(**self._no_imap) if self._no_imap else changed
+
+    def _login_name(self, want: Wanted, before: Account, smtp: SmtpRow) -> str:
+        """It follows the address, as with tine, unless somebody has given another one."""
+        stored = before.imap.loginname if before.imap else None
+        was = before.smtp.email if before.smtp else None
+        if want.login_name is None and stored and was and self.key(stored) != self.key(was):
+            return stored
+        return self._spelled(stored, want.login_name or smtp.email or smtp.username)
 
     def _new_imap(self, want: Wanted, smtp: SmtpRow) -> ImapRow:
         defaults = self.defaults
