@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -167,14 +167,14 @@ def _differences(before: Account, after: Account) -> Iterator[str]:
     was, becomes = facts(before), facts(after)
     if before.address != after.address:
         yield f"address becomes {after.address}"
-    for name in becomes:
-        if was.get(name) != becomes[name]:
-            yield _difference(name, was.get(name), becomes[name])
+    for name in {**was, **becomes}:
+        if was.get(name) != becomes.get(name):
+            yield _difference(name, was.get(name), becomes.get(name))
     if was == becomes and before.address == after.address:
         yield "rows as tine writes them"
 
 
-def _difference(name: str, was: str | None, becomes: str) -> str:
+def _difference(name: str, was: str | None, becomes: str | None) -> str:
     if becomes == NEW:
         return f"new {name}"
     return f"{name} {was or 'none'} -> {becomes or 'none'}"
@@ -182,18 +182,19 @@ def _difference(name: str, was: str | None, becomes: str) -> str:
 
 def queries(names: Names, shape: Shape, changes: Sequence[Change]) -> list[dict[str, Any]]:
     """The statements that the changes come to, with placeholders for what is secret."""
+    stored = {str(row.password) for c in changes for a in c[:2] if a for row in a.rows()} - {""}
     return [
         {
             "statement": statement.sql,
             "rows": len(statement.rows),
-            "values": [[_shown(value) for value in row] for row in statement.rows[:SHOWN_ROWS]],
+            "values": [[_shown(v, stored) for v in row] for row in statement.rows[:SHOWN_ROWS]],
         }
         for statement in statements(names, shape, changes, lambda *_secret: NEW, "UTC_TIMESTAMP()")
     ]
 
 
-def _shown(value: object) -> object:
+def _shown(value: object, stored: Collection[str]) -> object:
     """Stored hashes are moved only from one table to the other, but never shown."""
-    if isinstance(value, str) and value.startswith("{"):
+    if isinstance(value, str) and (value in stored or value.startswith("{")):
         return KEPT
     return value
