@@ -167,7 +167,7 @@ def _held(table: str, fields: Mapping[str, str], held: _Fields) -> _Fields:
 
 # What the fields can come to at most; every other is an address, a name or a word.
 _LONGEST = {"password": 2**16, "home": 2**16, "instance": INSTANCE_LENGTH}
-_LONGEST.update(dict.fromkeys(("userid", "owner"), 40))
+_LONGEST.update(owner=40, userid=ADDRESS_LENGTH + 1)  # dovecot_users.userid is twice as long
 _LONGEST.update(dict.fromkeys(("uid", "gid", "status"), 20))
 
 

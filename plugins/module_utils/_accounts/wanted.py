@@ -14,7 +14,16 @@ from typing import Any, Callable, NamedTuple
 
 from .errors import Hidden, Invalid, MailhostError, kind, shown
 from .expiry import Expiry, expiry
-from .model import Address, Alias, Secret, domain_name, hosted_domain, text_of, user_name
+from .model import (
+    ADDRESS_LENGTH,
+    Address,
+    Alias,
+    Secret,
+    domain_name,
+    hosted_domain,
+    text_of,
+    user_name,
+)
 from .passwords import DEFAULT_SCHEME, clear_password, known_scheme, ready_hash, suits
 
 # Our own scope in smtp_users.client_idnr, never tine's: sha1 of "groupware.mailserver".
@@ -198,9 +207,15 @@ def user_id(given: object) -> str:
 def instance_name(given: object) -> str:
     """tine's instanceName, which also is the domain of usernames."""
     name = domain_name(given)
-    if len(name) > INSTANCE_LENGTH:
-        raise Invalid(name, f"is too long for an instance: at most {INSTANCE_LENGTH} characters.")
+    longest = INSTANCE_LENGTH - 1  # 40 digits, @ and the instance make a username of 80
+    if len(name) > longest:
+        raise Invalid(name, f"is too long for an instance: at most {longest} characters.")
     return name
+
+
+def imap_domain(given: object) -> str:
+    """tine's imap.domain, which dovecot_users.domain has to hold."""
+    return domain_name(given, ADDRESS_LENGTH)
 
 
 def login_name(given: object) -> str:

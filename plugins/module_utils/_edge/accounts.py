@@ -312,7 +312,7 @@ def _defaults(params: t.Mapping[str, t.Any]) -> wanted.Defaults:
         quota=wanted.mebibytes(params.get("default_quota") or 0),
         status=params.get("default_status") or wanted.ENABLED,
         instance=wanted.instance_name(given["instance"]) if given["instance"] else None,
-        imap_domain=wanted.domain_name(given["imap_domain"]) if given["imap_domain"] else None,
+        imap_domain=wanted.imap_domain(given["imap_domain"]) if given["imap_domain"] else None,
         account_name_destination=params["account_name_destination"],
         destination_is_username=params["destination_is_username"],
     )
