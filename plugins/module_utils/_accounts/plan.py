@@ -152,11 +152,12 @@ class _Planner:
 
     def _new_smtp(self, want: Wanted, imap: ImapRow | None) -> SmtpRow:
         userid = imap.userid if imap else want.fresh_id
+        secret = None if imap and want.password_on_create_only else want.secret
         return SmtpRow(
             userid=userid,
             owner=self.defaults.owner,
             username=want.username or (imap.username if imap else self._username(want, userid)),
-            password=want.secret or (imap.password if imap else ""),
+            password=secret or (imap.password if imap else ""),
             email=want.address,
             forward_only=False,
             status=want.status or ((imap.status or ENABLED) if imap else self.defaults.status),
