@@ -33,7 +33,7 @@ PEOPLE = [
 def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place for the record that is this test's alone."""
     state = tmp_path / "state"
-    monkeypatch.setattr(accounts, "LARGE", 1000)
+    monkeypatch.setattr(accounts, "LARGE", 2000)
     monkeypatch.setattr(accounts, "UNCHANGED", str(state / "unchanged"))
     return state / "unchanged"
 
@@ -166,6 +166,6 @@ def test_the_record_holds_nothing_that_can_be_guessed_fast(settled: Host, record
 
 
 def test_few_people_are_simply_read(host: Host, record: Path):
-    host.accounts(*PEOPLE[:5])
-    host.accounts(*PEOPLE[:5])
+    host.accounts(PEOPLE[0])
+    host.accounts(PEOPLE[0])
     assert not record.exists()

@@ -21,6 +21,7 @@ import hashlib
 import hmac
 import json
 import os
+import pkgutil
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
@@ -101,11 +102,9 @@ def digest(wish: bytes, options: Mapping[str, Any], tables: object) -> bytes:
 def _code() -> bytes:
     """A digest of this package: another version may plan otherwise."""
     package = __name__.rpartition(".")[0]
-    own = sorted(name for name in sys.modules if name.startswith(f"{package}."))
     total = hashlib.sha512()
-    for name in own:
-        loader = getattr(sys.modules[name], "__loader__", None)
-        total.update((loader.get_source(name) if loader else "").encode())
+    for name in sorted(found.name for found in pkgutil.iter_modules(sys.modules[package].__path__)):
+        total.update(pkgutil.get_data(package, f"{name}.py") or b"")
     return total.digest()
 
 
