@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mail_accounts_info
 short_description: The mail accounts that are in tine's tables
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Tells the accounts of a mail host with their names, aliases, forwards, quota, usage and status,
     and counts them.

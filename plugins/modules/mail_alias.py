@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mail_alias
 short_description: Single aliases and forwards of a mail account
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Adds aliases and forwards to an account, or takes them away, and leaves its others alone.
   - This is M(groupware.mailserver.mail_user) for a task that does not know the complete list of

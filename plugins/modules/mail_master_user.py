@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mail_master_user
 short_description: A master user of Dovecot in tine's table
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Keeps one row of C(dovecot_master_users), whose users log in to the mailbox of anybody else as
     C(mailbox*master) with the password of the master.
