@@ -41,6 +41,7 @@ def collisions(current: Directory, every: Sequence[Change], defaults: Defaults) 
     faults += name_faults([change.want for change in every], current.domains)
     faults += [fault for change in every for fault in _unheld(current, change)]
     faults += _one_account_twice(every)
+    faults += _userids_taken(current, every)
     changes = [change for change in every if change.before != change.after]
     if changes:
         faults += _too_long(current, changes)
@@ -76,8 +77,25 @@ def _own_faults(change: Change, defaults: Defaults) -> Iterator[str]:
         return
     if want.forward_only and not after.smtp.forward_only:
         yield f"{want.label}: forward_only needs forwards: name at least one address."
-    if want.forwards and after.smtp.username in want.forwards:
-        yield f"{want.label}: forwards: {shown(after.smtp.username)} is the account itself."
+    own = fold(after.smtp.username)
+    said = (want.edit.forwards if want.edit else want.forwards) or ()
+    if own in said:
+        yield f"{want.label}: forwards: {shown(own)} is the account itself."
+    for alias in (want.edit.aliases if want.edit else want.aliases) or ():
+        if alias.source == own and own != want.address:
+            yield f"{want.label}: aliases: {shown(own)} is the account's own username."
+
+
+def _userids_taken(current: Directory, every: Sequence[Change]) -> Iterator[str]:
+    """New accounts under the key of another one."""
+    new = {fold(c.want.userid): c for c in every if c.want.userid and c.after and not c.before}
+    for account in current.accounts if new else ():
+        change = new.get(fold(account.userid))
+        if change:
+            yield (
+                f"{change.want.label}: userid: {shown(change.want.userid)} already is the userid "
+                f"of {_named(account)}."
+            )
 
 
 def _moves(change: Change) -> bool:

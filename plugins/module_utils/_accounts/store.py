@@ -286,7 +286,7 @@ class _ByNames(_Reading):
         self._smtp("userid", _less(userids, (r.userid for r in self.smtp.values())), self.lock)
         touched = list(self.smtp.values())
         met = {row.userid for row in self.imap.values()}
-        self._imap("userid", {row.userid for row in touched} - met, self.lock)
+        self._imap("userid", {*userids, *(row.userid for row in touched)} - met, self.lock)
         hooks = {row.hook for row in touched}
         self._destinations(self.store.shape.owner, sorted(hooks, key=str))
         self._destinations("source", names)

@@ -20,6 +20,7 @@ from .model import (
     Alias,
     Secret,
     domain_name,
+    fold,
     hosted_domain,
     text_of,
     user_name,
@@ -502,6 +503,8 @@ def claims(wish: Wanted) -> Iterator[tuple[str, str]]:
         yield "username", wish.username
     if wish.login_name and wish.login_name not in (wish.address, wish.username):
         yield "login name", wish.login_name
+    if wish.userid:
+        yield "userid", fold(wish.userid)  # it holds no @, so that it equals no other name
     aliases = wish.edit.aliases if wish.edit else wish.aliases
     for alias in sorted(aliases) if aliases else ():
         yield "alias", alias.source
