@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -12,6 +13,7 @@ from mailhost import INVENTORY, PEOPLE, TOP, auth, letter, sasl_plain
 
 ROLE = yaml.safe_load((TOP / "roles/mailserver/vars/main.yml").read_text())
 SQL_PASSWORDS = ROLE["__mailserver_sql_passwords_file"]
+SAID = TOP / ".dev/changes"  # molecule/mailhost/molecule.yml, tests/bed/callback/changes.py
 
 # Runs as nobody: what it can open, everybody can. The first line of its input are the secrets.
 SEARCH = """
@@ -75,6 +77,20 @@ def traffic(mailhost):
     mailhost.submit(ann, letter(ann.address, ann.address))
     with mailhost.smtp(587, starttls=True) as session:
         auth(session, "x@example.org", ann.password)
+
+
+def test_nothing_that_was_said_while_the_host_came_about_holds_a_secret(mailhost, secrets):
+    """Neither in check mode on the bare host nor in the first run, at -vvv and with all results."""
+    said = "".join((SAID / name).read_text() for name in ("said.log", "said.jsonl"))
+    assert f"<{mailhost.name}> EXEC" in said
+    assert "/etc/dovecot/dovecot-sql.conf" in said
+    forms = {form for secret in secrets for form in written(secret)}
+    assert [form for form in forms if form in said] == []
+
+
+def written(secret):
+    """How a secret may look in what a run says."""
+    return secret, json.dumps(secret)[1:-1], base64.b64encode(secret.encode()).decode()
 
 
 def test_the_journal_holds_no_secret(mailhost, secrets, traffic):

@@ -4,7 +4,8 @@
 
 In RECORDED_CHANGES (a directory) lie afterwards ``predicted.jsonl`` of the last run in check mode,
 ``changed.jsonl`` of the first run after it, and ``again.jsonl`` of later ones: an object per change
-with host, task, item and all that was said of it.
+with host, task, item and all that was said of it. ``said.jsonl`` holds every result since the last
+prediction, changed or not, as ``-vvv`` would show it.
 """
 
 from __future__ import annotations
@@ -61,11 +62,21 @@ class CallbackModule(CallbackBase):
         return record
 
     def v2_runner_on_ok(self, result) -> None:
+        self._say(result)
         if not result.task.loop:
             self._write(result)
 
     def v2_runner_item_on_ok(self, result) -> None:
+        self._say(result)
         self._write(result)
+
+    def v2_runner_on_skipped(self, result) -> None:
+        self._say(result)
+
+    def _say(self, result) -> None:
+        if self._record:
+            with (self._directory / "said.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(result.result, default=str) + "\n")
 
     def _write(self, result) -> None:
         said = result.result
