@@ -180,6 +180,7 @@ class Secret:
     plain: str | None
     ready: str | None
     scheme: str
+    known: bool = False  # it is the stored password, and only its form is new
 
     def __repr__(self) -> str:
         return "Secret(hidden)"

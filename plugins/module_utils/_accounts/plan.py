@@ -227,7 +227,9 @@ class _Planner:
         secret = want.secret
         if secret is None or want.password_on_create_only or isinstance(stored, Secret):
             return stored
-        return stored if self.keyring.holds(secret, stored) else secret
+        if self.keyring.holds(secret, stored):
+            return stored
+        return replace(secret, known=True) if self.keyring.upgrades(secret, stored) else secret
 
     def _spelled(self, stored: str | None, wished: str) -> str:
         """The stored spelling where the server takes both for equal."""

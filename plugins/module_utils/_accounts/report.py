@@ -121,7 +121,7 @@ def sessions_to_end(changes: Sequence[Change], now: datetime) -> list[str]:
 def _ends(before: Account, after: Account | None, now: datetime) -> bool:
     if after is None or before.username != after.username:
         return True
-    if any(isinstance(row.password, Secret) for row in after.rows()):
+    if any(isinstance(row.password, Secret) and not row.password.known for row in after.rows()):
         return True
     return _is_active(before, now) and not _is_active(after, now)
 
