@@ -235,6 +235,11 @@ def _library_matches(plain: str, rest: str) -> bool:
     return bool(getattr(_passlib("CRYPT"), _PASSLIB[kind]).verify(plain, rest))
 
 
+def _blowfish_matches(plain: str, rest: str) -> bool:
+    """Of all that crypt(3) knows, Dovecot takes nothing else under this name."""
+    return rest.startswith("$2") and _crypt_matches(plain, rest)
+
+
 def _md5(plain: str, rest: str) -> bool:
     """{MD5} is Dovecot's MD5-CRYPT or tine's plain digest."""
     return (_crypt_matches if rest.startswith("$1$") else _unsalted("md5"))(plain, rest)
@@ -254,7 +259,6 @@ _DIGESTS: dict[str, Callable[[str, str], bool]] = {
     "SHA": _unsalted("sha1"),
     "PLAIN-MD5": _unsalted("md5"),
     "LDAP-MD5": _unsalted("md5"),
-    "MD5": _md5,
 }
 _READABLE = ("PLAIN", "CLEARTEXT", "CLEAR")
 _CRYPTS = ("CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "BLF-CRYPT", "MD5-CRYPT", "DES-CRYPT")
@@ -263,12 +267,14 @@ _VERIFY: dict[str, Callable[[str, str], bool]] = {
     **_DIGESTS,
     **dict.fromkeys(_READABLE, _clear),
     **dict.fromkeys(_CRYPTS, _crypt_matches),
+    "MD5": _md5,
+    "BLF-CRYPT": _blowfish_matches,
     **dict.fromkeys(_ARGON2, _argon2_matches),
     "PBKDF2": _pbkdf2_matches,
     "SCRAM-SHA-1": _scram("sha1"),
     "SCRAM-SHA-256": _scram("sha256"),
 }
-_SLOW = frozenset(_VERIFY) - frozenset(_DIGESTS) - frozenset(_READABLE)
+_SLOW = frozenset(_VERIFY) - frozenset(_DIGESTS) - frozenset((*_READABLE, "MD5"))
 # tine makes these, and no Dovecot knows them: nobody can log in with one.
 _UNUSABLE = frozenset(("SSHA1", "SSHA384", "SHA384"))
 _QUICK = {name: _VERIFY[name] for name in frozenset(_VERIFY) - _SLOW - _UNUSABLE}
