@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from hypothesis import settings
+
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -28,3 +30,5 @@ def _link() -> None:
 
 if not _is_importable():
     _link()
+
+settings.register_profile("long", max_examples=1000)

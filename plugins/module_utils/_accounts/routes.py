@@ -31,7 +31,7 @@ class Routes(NamedTuple):
         rows = set()
         if not self.forward_only:
             rows.add(Destination(address, username, False))  # noqa: FBT003
-            if account_name:
+            if account_name and fold(username) != fold(address):
                 rows.add(Destination(username, username, False))  # noqa: FBT003
         for target in self.forwards:
             rows.add(Destination(address, target, True))  # noqa: FBT003
@@ -42,8 +42,8 @@ class Routes(NamedTuple):
         return frozenset(rows | self._strays_beside(rows) if self.strays else rows)
 
     def _strays_beside(self, rows: set[Destination]) -> set[Destination]:
-        taken = {(row.source, row.target) for row in rows}
-        return {row for row in self.strays if (row.source, row.target) not in taken}
+        taken = {(fold(row.source), fold(row.target)) for row in rows}
+        return {r for r in self.strays if (fold(r.source), fold(r.target)) not in taken}
 
 
 def routes(
