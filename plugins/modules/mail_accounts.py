@@ -122,15 +122,16 @@ options:
         type: str
       home:
         description:
-          - Home of the mail of this account, an absolute path. The default for a new account is what
-            O(home_template) says.
-          - The home of an account that exists stays where it is, also when O(accounts[].username) changes. Another
-            one is refused unless O(accounts[].move_mail=true).
+          - Home of the mail of this account, an absolute path. The default for a new account is
+            what O(home_template) says.
+          - The home of an account that exists stays where it is, also when O(accounts[].username)
+            changes. Another one is refused unless O(accounts[].move_mail=true).
         type: str
       move_mail:
         description:
-          - Whether O(accounts[].home) of an account that exists may change. The module changes the row and returns
-            RV(mail_to_move); the mail itself has to be moved on the IMAP host, while nobody is logged in.
+          - Whether O(accounts[].home) of an account that exists may change. The module changes
+            the row and returns RV(mail_to_move); the mail itself has to be moved on the IMAP
+            host, while nobody is logged in.
         type: bool
         default: false
       aliases:
@@ -152,16 +153,16 @@ options:
         type: bool
       status:
         description:
-          - Whether the account is in use. The default for a new account is O(default_status); an account that
-            exists keeps its own.
+          - Whether the account is in use. The default for a new account is O(default_status); an
+            account that exists keeps its own.
           - What it means to each service is up to their configuration.
         type: str
         choices: [enabled, disabled, blocked, expired]
       expires:
         description:
           - When the account expires, as date and time with a time zone, such as
-            V(2027-01-31T18:00:00+01:00), V(2027-01-31 18:00 Europe/Berlin) or V(2027-01-31T17:00:00Z).
-            Stored in UTC.
+            V(2027-01-31T18:00:00+01:00), V(2027-01-31 18:00 Europe/Berlin) or
+            V(2027-01-31T17:00:00Z). Stored in UTC.
           - V(never) takes an expiry away. A time without a zone is refused.
         type: str
       reuse_mail:
@@ -298,14 +299,14 @@ actions:
   sample: ["create ann@example.org", "change bob@example.org: quota unlimited -> 2048 MiB"]
 sessions_to_end:
   description:
-    - Usernames whose open sessions should not go on, because the account is gone, renamed, no longer
-      enabled, expired, or has a new password.
+    - Usernames whose open sessions should not go on, because the account is gone, renamed, no
+      longer enabled, expired, or has a new password.
   returned: success
   type: list
   elements: str
   sample: ["dave@example.org"]
 mail_to_move:
-  description: Homes that have changed in the table, and the mail of which is still in the old place.
+  description: Homes that have changed in the table while their mail is still in the old place.
   returned: success
   type: list
   elements: dict

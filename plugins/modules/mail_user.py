@@ -235,7 +235,7 @@ sessions_to_end:
   elements: str
   sample: ["dave@example.org"]
 mail_to_move:
-  description: Homes that have changed in the table, and the mail of which is still in the old place.
+  description: Homes that have changed in the table while their mail is still in the old place.
   returned: success
   type: list
   elements: dict
