@@ -211,7 +211,8 @@ class Person(NamedTuple):
     def row(self) -> Imap | Smtp:
         """The row that goes first where both say a thing."""
         row = self.smtp or self.imap
-        assert row, "a person has a row"
+        if row is None:
+            raise AssertionError
         return row
 
     @property
