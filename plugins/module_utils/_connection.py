@@ -11,7 +11,7 @@ import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
-from ._accounts.errors import GivenUp, NoServer, WrongServer
+from ._accounts.errors import GivenUp, NoServer, NotAllowed, WrongServer
 from ._accounts.schema import Names
 
 try:
@@ -32,6 +32,7 @@ CONNECTION: dict[str, t.Any] = {
 CONFLICTS = frozenset((1020, 1205, 1213))  # deadlocks and their kin, also from another node
 OVERTAKEN = frozenset((1062, 1452))  # somebody wrote after we read: read again, then judge
 LOST = frozenset((0, 1047, 1053, 2002, 2003, 2006, 2013, 2055))
+DENIED = frozenset((1044, 1142, 1143, 1227, 1370))
 ATTEMPTS = 12
 RECONNECT_SECONDS = 30.0
 PAUSE_SECONDS = 2.0
@@ -214,6 +215,8 @@ class _Patience:
             if self._attempts >= ATTEMPTS:
                 raise GivenUp(_words(error)) from None
             time.sleep(random.uniform(0, min(PAUSE_SECONDS, 0.05 * 1.6**self._attempts)))
+        elif code in DENIED:
+            raise NotAllowed(_words(error)) from None
         else:
             raise error
 

@@ -116,8 +116,9 @@ options:
     type: str
   move_mail:
     description:
-      - Whether O(home) of an account that exists may change. The module changes the row and returns
-        RV(mail_to_move); the mail itself has to be moved on the IMAP host, while nobody is logged in.
+      - Whether O(home) of an account that exists may change. The module changes the row and
+        returns RV(mail_to_move); the mail itself has to be moved on the IMAP host, while nobody
+        is logged in.
     type: bool
     default: false
   aliases:
@@ -228,8 +229,8 @@ actions:
   sample: ["create ann@example.org", "change bob@example.org: quota unlimited -> 2048 MiB"]
 sessions_to_end:
   description:
-    - Usernames whose open sessions should not go on, because the account is gone, renamed, no longer
-      enabled, expired, or has a new password.
+    - Usernames whose open sessions should not go on, because the account is gone, renamed, no
+      longer enabled, expired, or has a new password.
   returned: success
   type: list
   elements: str

@@ -757,3 +757,13 @@ def test_no_secret_is_in_any_output(host: Host):
 def test_queries_come_on_request_only(host: Host):
     assert "queries" not in host.user(**ANN, check=True)
     assert host.user(**ANN, check=True, show_queries=True)["queries"]
+
+
+def test_an_sql_account_that_may_not_write_is_told(host: Host):
+    host.sql("CREATE USER IF NOT EXISTS reader@localhost IDENTIFIED BY 'reads'")
+    for database in (host.dovecot, host.postfix):
+        host.sql(f"GRANT SELECT ON `{database}`.* TO reader@localhost")
+    login = {"login_user": "reader", "login_password": "reads"}
+    with pytest.raises(Failed, match="not allowed to: UPDATE command denied"):
+        host.user("ann@example.org", password="x", **login)
+    assert host.rows("smtp_users") == []

@@ -113,6 +113,16 @@ class NoServer(MailhostError):
         )
 
 
+class NotAllowed(MailhostError):
+    """The SQL account may not do what is needed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The SQL account is not allowed to: {reason}. Log in as one that may (login_user), or "
+            "grant it SELECT, INSERT, UPDATE and DELETE on the mail tables."
+        )
+
+
 class WrongServer(MailhostError):
     """The database server is another product."""
 

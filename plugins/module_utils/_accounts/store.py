@@ -222,14 +222,25 @@ class _Reading:
             self.destinations.setdefault(share(hook, hook), set()).add(row)
 
     def _accounts(self) -> Iterator[Account]:
+        """Rows of one userid are pairs by their usernames; what is left of it are pairs too."""
         mates: dict[str, list[ImapRow]] = {}
         for row in self.imap.values():
             mates.setdefault(row.userid, []).append(row)
+        alone = []
         for smtp in self.smtp.values():
-            imap = _mate(mates.get(smtp.userid, []), smtp)
-            yield Account(imap, smtp, frozenset(self.destinations.pop(smtp.hook, ())))
+            imap = _namesake(mates.get(smtp.userid, []), smtp)
+            if imap is None:
+                alone.append(smtp)
+            else:
+                yield self._account(imap, smtp)
+        for smtp in alone:
+            rows = mates.get(smtp.userid, [])
+            yield self._account(rows.pop(0) if rows else None, smtp)
         for rows in mates.values():
             yield from (Account(row, None) for row in rows)
+
+    def _account(self, imap: ImapRow | None, smtp: SmtpRow) -> Account:
+        return Account(imap, smtp, frozenset(self.destinations.pop(smtp.hook, ())))
 
     def _odd_spellings(self) -> dict[str, str]:
         """Stored names that only the server can compare: which of the wished names they equal."""
@@ -365,11 +376,9 @@ def _forms(name: str) -> tuple[str, str, str]:
     return name, f"{local.partition('+')[0]}@{domain}", f"@{domain}"
 
 
-def _mate(rows: list[ImapRow], smtp: SmtpRow) -> ImapRow | None:
-    """The row of dovecot_users that belongs to this one of smtp_users; taken out of the rows."""
-    same = [row for row in rows if fold(row.username) == fold(smtp.username)] or rows
-    if not same:
-        return None
-    mate = same[0]
-    rows.remove(mate)  # which may be same itself
-    return mate
+def _namesake(rows: list[ImapRow], smtp: SmtpRow) -> ImapRow | None:
+    """The row of dovecot_users of this userid and username, taken out of the rows."""
+    for place, row in enumerate(rows):
+        if row.username == smtp.username or fold(row.username) == fold(smtp.username):
+            return rows.pop(place)
+    return None
