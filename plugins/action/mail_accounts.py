@@ -87,8 +87,8 @@ class ActionModule(ActionBase):
         copies = _Copies(self)
         with _interruptible():
             try:
-                remote = [copies.bring(contents.pop(0)) for _path in paths]
-                args = {**self._task.args, "src": names, "_copies": remote}
+                src = [{"copy": copies.bring(contents.pop(0)), "name": name} for name in names]
+                args = {**self._task.args, "src": src}
                 result = self._execute_module(module_args=args, task_vars=task_vars)
                 copies.taken = not result.get("failed")
                 return result
@@ -198,11 +198,12 @@ def _run() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process began, in ticks since the kernel's start (proc(5), stat, field 22)."""
+    """When a process began, in ticks since the kernel's start (proc(5), stat, fields 3 and 22)."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return "0"
+    return "0" if fields[0] in "ZX" else fields[19]  # ended, and perhaps never waited for
 
 
 def _is_alive(path: str) -> bool:

@@ -191,7 +191,7 @@ options:
         user alone who runs the module, and is gone once the module has opened it.
       - Cannot be used with C(async), unless O(remote_src=true).
     type: list
-    elements: path
+    elements: raw
   format:
     description: Format of O(src). Without it, the suffix of each file says it.
     type: str

@@ -18,6 +18,7 @@ from itertools import chain
 from pathlib import PurePath
 from typing import Any, BinaryIO, Callable, Protocol
 
+from . import source_yaml
 from .errors import MailhostError, Refused, kind, shown
 from .wanted import FIELDS
 
@@ -366,16 +367,13 @@ def _json_place(text: str, error: ValueError) -> str:
 
 
 def _yaml(stream: io.BufferedReader, faults: _Faults) -> _Numbered:
-    text = _text(stream, faults)
-    try:
-        from . import source_yaml
-    except ImportError:
+    if not source_yaml.is_here():
         raise Unreadable(
             faults.name,
             "Python's yaml is not on the managed host: install python3-yaml there, or give the "
             "people as JSON lines or CSV.",
-        ) from None
-    yield from source_yaml.accounts(text, faults.add, KEY, _NO_LIST)
+        )
+    yield from source_yaml.accounts(_text(stream, faults), faults.add, KEY, _NO_LIST)
 
 
 # --- CSV ----------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """People from YAML, composed one after the other, so that only one lies in memory at a time.
 
-Read as an inventory is, but that dates stay the text that they are. Imported where YAML is asked
-for, since a managed host need not have PyYAML.
+Read as an inventory is, but that dates stay the text that they are. A managed host need not have
+PyYAML: ask `is_here` first.
 """
 
 from __future__ import annotations
@@ -11,25 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Callable
 
-import yaml
-from yaml.composer import Composer
-from yaml.constructor import ConstructorError, SafeConstructor
-from yaml.events import (
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-)
-from yaml.parser import Parser
-from yaml.reader import Reader, ReaderError
-from yaml.resolver import Resolver
-from yaml.scanner import Scanner
-
 from .errors import shown
 
-_PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
+try:
+    import yaml
+    from yaml.composer import Composer
+    from yaml.constructor import ConstructorError, SafeConstructor
+    from yaml.parser import Parser
+    from yaml.reader import Reader, ReaderError
+    from yaml.resolver import Resolver
+    from yaml.scanner import Scanner
+except ImportError:
+    yaml = None  # type: ignore[assignment]
+    Composer = SafeConstructor = Resolver = object  # type: ignore[assignment,misc]
+
+_PLAIN = [
+    f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")
+]
 _MERGE = "tag:yaml.org,2002:merge"
 _TEXT_HERE = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
 
@@ -38,8 +36,9 @@ class _Constructor(SafeConstructor):
     """The plain types alone; remembers keys that are given twice."""
 
     yaml_constructors = {
-        tag: SafeConstructor.yaml_constructors[tag]
-        for tag in (f"tag:yaml.org,2002:{name}" for name in _PLAIN)
+        tag: construct
+        for tag, construct in getattr(SafeConstructor, "yaml_constructors", {}).items()
+        if tag in _PLAIN
     }
 
     def __init__(self) -> None:
@@ -72,25 +71,30 @@ _Constructor.yaml_constructors[None] = _Constructor.tagged
 class _Resolver(Resolver):
     yaml_implicit_resolvers = {
         letter: [(tag, pattern) for tag, pattern in pairs if tag not in _TEXT_HERE]
-        for letter, pairs in Resolver.yaml_implicit_resolvers.items()
+        for letter, pairs in getattr(Resolver, "yaml_implicit_resolvers", {}).items()
     }
 
 
 def _events() -> tuple[Any, ...]:
     """What reads events: libyaml, or Python (ten times slower) where PyYAML comes without it."""
-    if yaml.__with_libyaml__:
-        return (vars(yaml.cyaml)["CParser"],)
-    return Reader, Scanner, Parser
+    if yaml is None:
+        return ()
+    return (vars(yaml.cyaml)["CParser"],) if yaml.__with_libyaml__ else (Reader, Scanner, Parser)
 
 
-class _Loader(*_events(), Composer, _Constructor, _Resolver):  # type: ignore[misc]
+class _Loader(*_events(), _Constructor, _Resolver, Composer):  # type: ignore[misc]
     """One account after the other."""
 
     def __init__(self, text: str) -> None:
-        first, *others = _events()
+        first, *others = _Loader.__bases__
         first.__init__(self, text)
-        for part in (*others, Composer, _Constructor, _Resolver):
-            part.__init__(self)
+        for other in others:
+            other.__init__(self)
+
+
+def is_here() -> bool:
+    """Whether there is a PyYAML."""
+    return yaml is not None
 
 
 def accounts(
@@ -115,7 +119,7 @@ def _accounts(
         fault("line 1", no_list)
         return
     number = 0
-    while not loader.check_event(SequenceEndEvent):
+    while not loader.check_event(yaml.SequenceEndEvent):
         number += 1
         loader.twice = []
         entry = loader.construct_document(loader.compose_node(None, None))
@@ -130,27 +134,27 @@ def _accounts(
 def _entered(loader: Any, key: str) -> bool | None:
     """Go to the first account. Whether the list has the key around it; None: there is no list."""
     loader.get_event()
-    if loader.check_event(StreamEndEvent):
+    if loader.check_event(yaml.StreamEndEvent):
         return None
     loader.get_event()
-    keyed = loader.check_event(MappingStartEvent)
+    keyed = loader.check_event(yaml.MappingStartEvent)
     if keyed:
         loader.get_event()
         name = loader.get_event()
-        if not isinstance(name, ScalarEvent) or name.value != key:
+        if not isinstance(name, yaml.ScalarEvent) or name.value != key:
             return None
-    return keyed if isinstance(loader.get_event(), SequenceStartEvent) else None
+    return keyed if isinstance(loader.get_event(), yaml.SequenceStartEvent) else None
 
 
 def _left(loader: Any, keyed: bool, fault: Callable[[str, str], None], no_list: str) -> None:
     """Nothing may follow the list."""
-    if keyed and not loader.check_event(MappingEndEvent):
+    if keyed and not loader.check_event(yaml.MappingEndEvent):
         fault(_line(loader.peek_event().start_mark), f"another key: {no_list}")
         return
     if keyed:
         loader.get_event()
     loader.get_event()
-    if not loader.check_event(StreamEndEvent):
+    if not loader.check_event(yaml.StreamEndEvent):
         fault(_line(loader.peek_event().start_mark), "a second document: expected one.")
 
 

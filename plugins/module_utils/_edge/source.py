@@ -9,17 +9,17 @@ import os
 import typing as t
 
 from .._accounts import source_file
+from .._accounts.errors import Invalid
 from .._accounts.source_file import Entries, Inline, Joined
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 SOURCE: dict[str, t.Any] = {
-    "src": {"type": "list", "elements": "path"},
+    # A path; from the action plugin, a copy to remove, with the name that the task has for it.
+    "src": {"type": "list", "elements": "raw"},
     "format": {"type": "str", "choices": list(source_file.FORMATS)},
     "remote_src": {"type": "bool", "default": False},
-    # From the action plugin: where its copies of src lie, in the same order. Never said by people.
-    "_copies": {"type": "list", "elements": "path"},
 }
 
 
@@ -37,14 +37,19 @@ def entries(module: AnsibleModule) -> t.Iterator[Entries]:
 
 
 def _opened(params: t.Mapping[str, t.Any]) -> list[source_file.File]:
-    names = params["src"] or []
-    copies = params["_copies"] or []
+    given = params["src"] or []
     try:
-        return [
-            source_file.read(path, params["format"], name)
-            for name, path in zip(names, copies or names)
-        ]
+        return [_open(one, params["format"]) for one in given]
     finally:
-        for copy in copies:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(copy)
+        for one in given:
+            if isinstance(one, dict) and "copy" in one:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(one["copy"])
+
+
+def _open(given: t.Any, format_: str | None) -> source_file.File:
+    if isinstance(given, dict) and set(given) == {"copy", "name"}:
+        return source_file.read(given["copy"], format_, given["name"])
+    if not isinstance(given, str) or not given:
+        raise Invalid(given, "is not a file of src: expected a path.")
+    return source_file.read(os.path.expanduser(given), format_, given)

@@ -295,33 +295,37 @@ def test_anchors_of_one_person_serve_others(tmp_path: Path):
     }
 
 
-def test_python_reads_what_libyaml_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    # In a process of its own: the class is made when the file is imported.
-    path = tmp_path / "people.yml"
-    path.write_text(yaml.safe_dump([{"address": "a@x", "aliases": ["b@x"]}]))
+def elsewhere(path: Path, first: str) -> subprocess.CompletedProcess[str]:
+    """A process that reads the file; `first` is what it does before it imports anything of ours."""
     program = (
-        "import sys, yaml\n"
-        "yaml.__with_libyaml__ = False\n"
-        f"from {source_file.__name__} import read\n"
-        f"print(list(read({str(path)!r})))\n"
-        f"from {source_yaml.__name__} import _Loader\n"
+        f"import sys\n{first}\nfrom {source_file.__name__} import read\n"
+        f"from {source_yaml.__name__} import _Loader\nprint(list(read({str(path)!r})))\n"
         "print('CParser' in [one.__name__ for one in _Loader.__mro__])\n"
     )
-    result = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", program],
         env={"PYTHONPATH": ":".join(sys.path)},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    assert result.stdout == "[{'address': 'a@x', 'aliases': ['b@x']}]\nFalse\n"
 
 
-def test_a_host_without_yaml_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setitem(sys.modules, source_yaml.__name__, None)
-    monkeypatch.delattr(sys.modules[source_file.__package__], "source_yaml", raising=False)
-    with pytest.raises(MailhostError, match="install python3-yaml there, or give the people as"):
-        read(tmp_path, "people.yml", "[]")
+@pytest.mark.parametrize("libyaml", [True, False])
+def test_python_reads_what_libyaml_reads(tmp_path: Path, libyaml: bool):
+    path = tmp_path / "people.yml"
+    path.write_text(yaml.safe_dump([{"address": "a@x", "aliases": ["b@x"]}]))
+    result = elsewhere(path, f"import yaml; yaml.__with_libyaml__ = {libyaml}")
+    assert result.stdout == f"[{{'address': 'a@x', 'aliases': ['b@x']}}]\n{libyaml}\n"
+
+
+def test_a_host_without_yaml_reads_the_other_formats(tmp_path: Path):
+    for path in (tmp_path / "people.json", tmp_path / "people.yml"):
+        path.write_text("[]")
+    absent = "sys.modules['yaml'] = None"
+    assert elsewhere(tmp_path / "people.json", absent).stdout == "[]\nFalse\n"
+    told = elsewhere(tmp_path / "people.yml", absent).stderr
+    assert "install python3-yaml there, or give the people as JSON lines or CSV" in told
 
 
 # --- CSV ------------------------------------------------------------------------------------------
