@@ -100,8 +100,13 @@ def _blowfish(plain: str) -> str:
 
 
 def _argon2id(plain: str) -> str:
+    # All of it said: the defaults of argon2-cffi differ between the releases.
     hasher = _argon2().PasswordHasher(
-        time_cost=_ARGON2_PASSES, memory_cost=_ARGON2_MEMORY, parallelism=1
+        time_cost=_ARGON2_PASSES,
+        memory_cost=_ARGON2_MEMORY,
+        parallelism=1,
+        hash_len=32,
+        salt_len=16,
     )
     return str(hasher.hash(plain))
 
