@@ -47,8 +47,9 @@ class Table(NamedTuple):
 
     @property
     def where(self) -> str:
-        """A condition for the key."""
-        return " AND ".join(f"{self.columns[name]} = %s" for name in self.key)
+        """A condition for the key; until 2015 a domain could be NULL."""
+        equal = {"domain": "<=>"}
+        return " AND ".join(f"{self.columns[name]} {equal.get(name, '=')} %s" for name in self.key)
 
     def key_of(self, row: Row) -> tuple[object, ...]:
         """The values for the condition."""
@@ -173,7 +174,7 @@ class _Destinations:
         for before, after, _want in self.changes:
             if after and after.smtp and chosen(after.smtp):
                 hook = after.smtp.hook
-                for source, target, dispatch in _fewer(after, before):
+                for source, target, dispatch in _more(before, after):
                     flag = (int(dispatch),) if flagged else ()
                     yield after, (hook, source, target, *flag)
 
@@ -182,6 +183,17 @@ def _fewer(account: Account, other: Account | None) -> list[Destination]:
     if other is None:
         return sorted(account.destinations)
     return sorted(account.destinations - other.destinations)
+
+
+def _more(before: Account | None, after: Account) -> list[Destination]:
+    """What comes, and what goes with a twin: a DELETE takes rows of all spellings and flags."""
+    if before is None:
+        return sorted(after.destinations)
+    gone = {
+        (fold(row.source), fold(row.target)) for row in before.destinations - after.destinations
+    }
+    stays = {r for r in before.destinations if (fold(r.source), fold(r.target)) not in gone}
+    return sorted(after.destinations - stays)
 
 
 def _rows_gone(rows: _Rows) -> Iterator[Statement]:

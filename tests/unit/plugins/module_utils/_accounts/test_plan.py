@@ -314,7 +314,7 @@ def test_rows_that_change_alike_share_a_statement():
     assert len(statement.rows) == 50
     assert statement.sql == (
         "UPDATE `dovecot`.`dovecot_users` SET quota_bytes = %s, last_modified_time = %s "
-        "WHERE userid = %s AND domain = %s"
+        "WHERE userid = %s AND domain <=> %s"
     )
 
 
