@@ -168,7 +168,7 @@ class _Reading:
         self.wanted = wanted
         self.lock = lock
         self.imap: dict[tuple[str, str], ImapRow] = {}
-        self.smtp: dict[tuple[str, str | None], SmtpRow] = {}
+        self.smtp: dict[tuple[str | int, str | None], SmtpRow] = {}
         self.destinations: dict[str | int, set[Destination]] = {}
         self.beyond: dict[tuple[str | int, Destination], None] = {}
         shape = store.shape
@@ -213,7 +213,7 @@ class _Reading:
         for values in rows:
             row = SmtpRow(*[share(value, value) for value in values])
             row = row._replace(forward_only=bool(row.forward_only))
-            self.smtp[(row.userid, row.owner)] = row
+            self.smtp[(row.hook, row.owner)] = row
 
     def _keep_destinations(self, rows: Iterable[Sequence[Any]]) -> None:
         share = self._shared.setdefault
@@ -258,9 +258,12 @@ class _Reading:
         yield from {row.source for rows in self.destinations.values() for row in rows}
 
     def _equals(self, name: str, names: Sequence[str]) -> Iterator[str]:
+        collation = self.store.shape.collation
+        charset = collation.partition("_")[0]
         sql = (
             "SELECT wished FROM ({wished}) AS names "
-            f"WHERE wished = %s COLLATE {self.store.shape.collation}"
+            f"WHERE CONVERT(wished USING {charset}) = CONVERT(%s USING {charset}) "
+            f"COLLATE {collation}"
         )
         for chunk in chunks(names):
             wished = " UNION ALL ".join(["SELECT %s AS wished"] * len(chunk))
@@ -306,7 +309,8 @@ class _ByNames(_Reading):
 
     def _smtp_others(self, hooks: set[str | int]) -> None:
         """Whose the other rows are that were met."""
-        known = {row.userid for row in self.smtp.values()}
+        # In tables for several tines two of them may have the same userid.
+        known = set() if self.store.shape.multi else {row.userid for row in self.smtp.values()}
         self._smtp("userid", {row.userid for row in self.imap.values()} - known, "")
         owners = set(self.destinations) - hooks - {row.hook for row in self.smtp.values()}
         self._smtp("id" if self.store.shape.multi else "userid", owners, "")
