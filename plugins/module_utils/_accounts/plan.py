@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -90,22 +90,32 @@ def proposals(
 def found(current: Directory, wanted: Iterable[Wanted]) -> Iterable[tuple[Wanted, Account | None]]:
     """Each wish with the account that it means, or None."""
     addresses, usernames, lone = current.by_address(), current.by_username(), current.lone()
-    userids = {a.userid: a for a in current.accounts}
     wishes = list(wanted)
-    named = {id(addresses[want.address]) for want in wishes if want.address in addresses}
+    leaving = {id(account) for account in _giving_up_usernames(addresses, wishes)}
     for want in wishes:
         if want.pruned:
-            yield want, userids.get(want.userid or "")
+            yield want, usernames.get(current.key(want.username or ""))
             continue
         before = addresses.get(want.address)
         # Who is to go is told by the address alone: a username could name somebody else by now.
-        # One that another wish names by its address hands its username over.
         if before is None and want.present and want.username:
             before = usernames.get(want.username)
-            before = None if id(before) in named else before
+            before = None if id(before) in leaving else before
         if before is None and want.adopt:
             before = lone.get(want.username or want.address)
         yield want, before
+
+
+def _giving_up_usernames(
+    addresses: Mapping[str, Account], wishes: Iterable[Wanted]
+) -> Iterator[Account]:
+    """Accounts whose username another one can have: they go, or get a new one."""
+    for want in wishes:
+        account = addresses.get(want.address)
+        if account and (
+            not want.present or (want.username or "") not in ("", fold(account.username))
+        ):
+            yield account
 
 
 class _Planner:

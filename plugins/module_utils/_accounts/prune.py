@@ -53,19 +53,21 @@ class Limit:
 def leftovers(
     owned: Iterable[tuple[str, str, str | None]], wishes: Iterable[Wanted]
 ) -> list[Wanted]:
-    """A wish to be gone for each of our accounts (userid, username, address) that no wish names."""
+    """A wish to be gone for each of our accounts (userid, username, address) that no wish names.
+
+    By its address alone: whether a wish means it by its username shows when it has been read.
+    """
     names = {want.address for want in wishes}
-    names |= {want.username for want in wishes if want.username}
     return [
         Wanted(
             address=address or username,
             fresh_id=userid,
             position=lambda _index: "prune",
             present=False,
+            username=username,  # two owners may have the same userid
             userid=userid,
             pruned=True,
         )
         for userid, username, address in sorted(owned)
         if fold(address or "") not in names
-        if fold(username) not in names
     ]

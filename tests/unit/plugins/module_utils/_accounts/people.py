@@ -136,6 +136,10 @@ def without(entry: Entry, *options: str) -> Entry:
     return {name: value for name, value in entry.items() if name not in options}
 
 
+def present(entries: list[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.get("state") != "absent"]
+
+
 def password_of(stored: str) -> str:
     """Which of the passwords above a stored hash stands for; itself, if for none."""
     if stored in READY:

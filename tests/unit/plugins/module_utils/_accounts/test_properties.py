@@ -35,6 +35,7 @@ from ansible_collections.groupware.mailserver.tests.unit.plugins.module_utils._a
     Entry,
     only,
     password_of,
+    present,
     states,
     without,
 )
@@ -198,5 +199,5 @@ def test_what_years_have_left_becomes_as_new(current: Directory, entries: list[E
     there = applied(current, entries)
     assert planned(there, entries) == []
     assert {str(a.address).lower() for a in there.accounts} == {
-        entry["address"].lower() for entry in entries if entry.get("state") != "absent"
+        entry["address"].lower() for entry in present(entries)
     }
