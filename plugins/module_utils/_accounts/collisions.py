@@ -11,7 +11,7 @@ from .model import ADDRESS_LENGTH, Account, Secret, fold
 from .passwords import stored_length
 from .plan import Change, Directory
 from .shape import DESTINATION, IMAP, SMTP
-from .wanted import INSTANCE_LENGTH, Defaults, Wanted, name_faults
+from .wanted import ENABLED, INSTANCE_LENGTH, Defaults, Wanted, name_faults
 
 EXTENSION = "+"  # recipient_delimiter: mail to ann+x reaches ann
 _HOME_STAYS = (
@@ -40,8 +40,9 @@ def collisions(current: Directory, every: Sequence[Change], defaults: Defaults) 
     faults = [fault for change in every for fault in _own_faults(change, defaults)]
     faults += name_faults([change.want for change in every], current.domains)
     faults += [fault for change in every for fault in _unheld(current, change)]
+    faults += _unheld_defaults(current, every, defaults)
     faults += _one_account_twice(every)
-    faults += _userids_taken(current, every)
+    faults += _userids_taken(current, every, defaults)
     changes = [change for change in every if change.before != change.after]
     if changes:
         faults += _too_long(current, changes)
@@ -53,7 +54,7 @@ def collisions(current: Directory, every: Sequence[Change], defaults: Defaults) 
 def _own_faults(change: Change, defaults: Defaults) -> Iterator[str]:
     before, after, want = change
     smtp = before.smtp if before else None
-    if smtp and smtp.owner != defaults.owner and not (want.adopt or want.pruned):
+    if smtp and fold(smtp.owner or "") != fold(defaults.owner) and not want.adopt:
         yield (
             f"{want.label}: this account belongs to client_idnr {shown(smtp.owner)}, "
             f"not to {shown(defaults.owner)}: say adopt: true to take it over, or leave it out."
@@ -86,14 +87,19 @@ def _own_faults(change: Change, defaults: Defaults) -> Iterator[str]:
             yield f"{want.label}: aliases: {shown(own)} is the account's own username."
 
 
-def _userids_taken(current: Directory, every: Sequence[Change]) -> Iterator[str]:
-    """New accounts under the key of another one."""
+def _userids_taken(
+    current: Directory, every: Sequence[Change], defaults: Defaults
+) -> Iterator[str]:
+    """Accounts that are made, or taken over, under the key of another one."""
     new = {fold(c.want.userid): c for c in every if c.want.userid and c.after and not c.before}
-    for account in current.accounts if new else ():
+    taken = {fold(c.before.userid): c for c in every if c.want.adopt and c.after and c.before}
+    for account in current.accounts if new or taken else ():
         change = new.get(fold(account.userid))
-        if change:
+        if not change and account.smtp and account.smtp.owner == defaults.owner:
+            change = taken.get(fold(account.userid))
+        if change and change.before is not account:
             yield (
-                f"{change.want.label}: userid: {shown(change.want.userid)} already is the userid "
+                f"{change.want.label}: userid: {shown(account.userid)} already is the userid "
                 f"of {_named(account)}."
             )
 
@@ -117,11 +123,21 @@ def _unheld(current: Directory, change: Change) -> Iterator[str]:
         return
     want = change.want
     for name, field in _COLUMNS.items():
-        if getattr(want, name) is not None and field in current.absent:
-            yield f"{want.label}: {name}: {_column(field)} {UPGRADE}"
+        lacking = [f for f in (field, field.replace("imap.", "smtp.")) if f in current.absent]
+        if getattr(want, name) is not None and lacking:
+            yield f"{want.label}: {name}: {_column(lacking[0])} {UPGRADE}"
     aliases = (want.aliases or frozenset()) | (want.edit.aliases if want.edit else frozenset())
     if "destination.dispatch" in current.absent and not all(a.dispatch for a in aliases):
         yield f"{want.label}: dispatch_address: {_column('destination.dispatch')} {UPGRADE}"
+
+
+def _unheld_defaults(
+    current: Directory, every: Iterable[Change], defaults: Defaults
+) -> Iterator[str]:
+    """A status that new accounts were to get, and could not keep."""
+    lacking = sorted({"imap.status", "smtp.status"} & current.absent)
+    if lacking and defaults.status != ENABLED and any(c.after and not c.before for c in every):
+        yield f"default_status: {_column(lacking[0])} {UPGRADE}"
 
 
 UPGRADE = "(an older generation of tine's tables): leave it out, or bring the tables forward."
@@ -131,6 +147,8 @@ def _column(field: str) -> str:
     kind, _dot, name = field.partition(".")
     if kind == "imap":
         return f"dovecot_users has no column {IMAP[name]}"
+    if kind == "smtp":
+        return f"smtp_users has no column {SMTP[name]}"
     return f"smtp_destinations has no column {DESTINATION[name]}"
 
 

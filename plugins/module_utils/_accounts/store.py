@@ -245,7 +245,8 @@ class _Reading:
     def _odd_spellings(self) -> dict[str, str]:
         """Stored names that only the server can compare: which of the wished names they equal."""
         odd = {name for name in self._stored() if not (name.isascii() and name.isprintable())}
-        names = self.names() if odd else []
+        said = [want for want in self.wanted if not want.pruned] if odd else []
+        names = sorted({name for want in said for name in _asked(want)})
         return {name: same for name in sorted(odd) for same in self._equals(name, names)}
 
     def _stored(self) -> Iterator[str]:

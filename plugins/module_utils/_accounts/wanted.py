@@ -83,7 +83,7 @@ class Wanted(NamedTuple):
     reuse_mail: bool = False
     adopt: bool = False
     edit: Edit | None = None  # such a wish never makes an account
-    pruned: bool = False  # nobody wishes it any more: found by userid
+    pruned: bool = False  # nobody wishes it any more: found by username
 
     @property
     def label(self) -> str:
@@ -395,6 +395,8 @@ class _Reader:
                     found.append(f"{name}: {fault}")
         if entry.get("address") is None:
             found.append("an address is missing.")
+        if entry.get("password") is not None and entry.get("password_hash") is not None:
+            found.append("password and password_hash are both given: expected one of them.")
         return said
 
     def _secret(self, said: Mapping[str, Any], found: list[str]) -> Secret | None:
@@ -402,9 +404,7 @@ class _Reader:
         if plain is None and ready is None:
             return None
         scheme = said.get("password_scheme") or self.scheme
-        if plain is not None and ready is not None:
-            found.append("password and password_hash are both given: expected one of them.")
-        elif plain is not None:
+        if plain is not None and ready is None:
             try:
                 suits(plain, scheme)
             except Hidden as fault:

@@ -224,8 +224,8 @@ class _Accounts:
             owned = store.owned(self.defaults.owner)
             candidates = leftovers(owned, wishes)
             current = store.load([*wishes, *candidates])
-            met = {account.userid for _want, account in found(current, wishes) if account}
-            pruned = [want for want in candidates if want.userid not in met]
+            met = {account.username for _want, account in found(current, wishes) if account}
+            pruned = [want for want in candidates if want.username not in met]
             refuse(self.limit.faults(pruned, len(owned)))
         else:
             current, pruned = store.load(wishes), []
