@@ -139,7 +139,7 @@ def test_aliases_may_be_plain_or_say_whether_they_send():
             "are both given",
         ),
         ({"password_scheme": "ROT13"}, "password_scheme: 'ROT13' is not one of"),
-        ({"password": "x" * 73, "password_scheme": "BLF-CRYPT"}, "uses only 72 bytes"),
+        ({"password": "x" * 73, "password_scheme": "BLF-CRYPT"}, "takes only 72 bytes"),
         ({"update_password": "never"}, "update_password: 'never' is not one of"),
         ({"quota": "2000"}, "quota: '2000' is less than 1M"),
         ({"aliases": "info@example.org"}, "aliases: 'info@example.org' is not a list"),
