@@ -68,6 +68,6 @@ def leftovers(
             userid=userid,
             pruned=True,
         )
-        for userid, username, address in sorted(owned)
+        for userid, username, address in sorted(owned, key=lambda one: one[2] or one[1])
         if fold(address or "") not in names
     ]
