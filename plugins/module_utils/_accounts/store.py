@@ -183,12 +183,13 @@ class _Reading:
     def directory(self) -> Directory:
         """What was read."""
         self.read()
+        same = self._odd_spellings()
         return Directory(
             accounts=list(self._accounts()),
             domains=self.store.hosted(self._domains()),
             beyond=list(self.beyond),
             lengths=self.store.shape.lengths,
-            same=self._odd_spellings(),
+            same=same,
             absent=self.store.shape.absent,
         )
 
