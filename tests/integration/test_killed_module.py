@@ -1,0 +1,172 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run with ten thousand changes is killed: the tables are as before or as after."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from .conftest import Host, judged
+
+NUMBER = 10_000
+HASH = "{SSHA256}UNr1qcQwrYUHfdr00byC5KXJ1i8YUb5yVpyauePRO4MDo1wJ"
+TABLES = ("dovecot_users", "smtp_users", "smtp_destinations")
+# Of other transactions than our own. The server renews this table only for who has not read it
+# for 0.1 s.
+RENEWED = 0.11
+WRITTEN = (
+    "SELECT COALESCE(SUM(trx_rows_modified), 0) AS written FROM information_schema.innodb_trx "
+    "WHERE trx_mysql_thread_id <> CONNECTION_ID()"
+)
+CLIENTS = (
+    "SELECT 1 FROM information_schema.processlist WHERE user = 'root' AND id <> CONNECTION_ID()"
+)
+
+
+def state(turn: int) -> list[dict[str, Any]]:
+    """All people, each with two rows to change, one to remove and one to add in the next state."""
+    return [
+        {
+            "address": f"p{number}@example.org",
+            "password_hash": HASH,
+            "quota": f"{turn + 1}G",
+            "aliases": [f"a{turn}-{number}@example.org"],
+            "forwards": [f"f{turn}-{number}@far.example"],
+        }
+        for number in range(NUMBER)
+    ]
+
+
+STATES = (state(0), state(1))
+
+
+def fingerprint(host: Host) -> tuple[Any, ...]:
+    """All rows but their times, as one snapshot sees them."""
+    connection = host.mariadb.connect()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+            return tuple(_sum(cursor, host, table) for table in TABLES)
+    finally:
+        connection.close()
+
+
+def _sum(cursor: Any, host: Host, table: str) -> tuple[Any, ...]:
+    cursor.execute(f"SHOW COLUMNS FROM {host.table(table)}")
+    columns = [row["Field"] for row in cursor.fetchall() if row["Field"] != "last_modified_time"]
+    quoted = ", ".join(f"QUOTE(`{column}`)" for column in columns)  # NULL becomes a word
+    digest = f"CONV(LEFT(SHA1(CONCAT_WS(',', {quoted})), 16), 16, 10)"
+    cursor.execute(
+        f"SELECT COUNT(*) AS number, BIT_XOR(CAST({digest} AS UNSIGNED)) AS digest "
+        f"FROM {host.table(table)}"
+    )
+    return tuple(cursor.fetchone().values())
+
+
+def awaited(host: Host, statement: str, what: str) -> None:
+    """Wait until the statement finds nothing any more."""
+    until = time.monotonic() + 60
+    while host.sql(statement):
+        assert time.monotonic() < until, what
+        time.sleep(0.02)
+
+
+class Watched:
+    """A run, and how far it is: how long it has been running, how many rows it has written."""
+
+    def __init__(self, host: Host, turn: int) -> None:
+        self.connection = host.mariadb.connect()
+        self.run = host.start("mail_accounts", accounts=STATES[turn])
+        self.began = time.monotonic()
+        self.said: tuple[str, str] = ("", "")
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+
+    def _read(self) -> None:
+        self.said = self.run.communicate()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    def written(self) -> int:
+        with self.connection.cursor() as cursor:
+            cursor.execute(WRITTEN)
+            return int(cursor.fetchone()["written"])
+
+    def until(self, seconds: float, rows: int) -> int:
+        """Wait for either, or for the end of the run; how many rows it had written by then."""
+        most = 0
+        while self.reader.is_alive():
+            most = self.written()
+            if most >= rows or self.seconds >= seconds:
+                return most
+            time.sleep(RENEWED)
+        return 0
+
+    def ended(self) -> None:
+        self.reader.join(60)
+        self.connection.close()
+
+
+def killed(host: Host, turn: int, seconds: float, rows: int) -> int:
+    """Kill a run at this point of it; how many rows were written and not committed."""
+    watched = Watched(host, turn)
+    written = watched.until(seconds, rows)
+    watched.run.kill()
+    watched.ended()
+    awaited(host, CLIENTS, "the server still has the client that was killed")
+    return written
+
+
+def loaded(host: Host) -> list[tuple[Any, ...]]:
+    """The fingerprints of both states, and how long a run from one to the other takes."""
+    marks = []
+    for turn in (0, 1):
+        host.accounts(*STATES[turn])
+        marks.append(fingerprint(host))
+    assert marks[0] != marks[1]
+    return marks
+
+
+def duration(host: Host) -> tuple[float, int]:
+    """How long an undisturbed run takes, and how many rows it writes."""
+    watched = Watched(host, 0)
+    most = 0
+    while watched.reader.is_alive():
+        most = max(most, watched.written())
+        time.sleep(RENEWED)
+    seconds = watched.seconds
+    watched.ended()
+    assert judged(*watched.said)["counts"]["changed"] == NUMBER
+    return seconds, most
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.long)])
+def test_a_killed_run_leaves_the_tables_as_before_or_as_after(host: Host, kills: int):
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    print(f"seed {seed}")
+    marks = loaded(host)
+    seconds, rows = duration(host)
+    turn, amid = 0, 0
+    for kill in range(kills):
+        # Every other kill waits for a number of written rows, the others spread over the time.
+        point = (kill + chance.random()) / kills
+        target = int(rows * chance.random()) + 1 if kill % 2 else rows * 2
+        amid += killed(host, 1 - turn, seconds * (2 if kill % 2 else point), target) > 0
+        found = fingerprint(host)
+        assert found in marks
+        done = host.accounts(*STATES[1 - turn])["counts"]
+        assert done["changed"] == (NUMBER if found == marks[turn] else 0)
+        assert fingerprint(host) == marks[1 - turn]
+        (sentinel,) = host.sql(f"SELECT id FROM {host.table('mailserver_lock')}")
+        assert sentinel == {"id": 1}
+        turn = 1 - turn
+    print(f"{amid} of {kills} killed while they were writing")
+    assert amid
