@@ -303,6 +303,27 @@ def names_of(change: Change) -> set[str]:
     return {fold(name) for account in accounts for _word, name in account.names()}
 
 
+def _forwards(account: Account | None) -> set[Destination]:
+    """The rows by which mail leaves the account."""
+    if account is None:
+        return set()
+    own = {fold(account.username), fold(account.address)}
+    return {row for row in account.destinations if fold(row.target) not in own}
+
+
+def _in_turn(groups: Iterable[list[Change]]) -> Iterator[list[Change]]:
+    """Forwards go before others come, or mail would run in a circle in between."""
+    kinds: dict[tuple[bool, bool], list[list[Change]]] = {}
+    for group in groups:
+        goes = any(_forwards(b) - _forwards(a) for b, a, _want in group)
+        comes = any(_forwards(a) - _forwards(b) for b, a, _want in group)
+        kinds.setdefault((goes, comes), []).append(group)
+    yield from kinds.get((True, False), ())
+    yield [change for group in kinds.get((True, True), ()) for change in group]
+    yield from kinds.get((False, False), ())
+    yield from kinds.get((False, True), ())
+
+
 def together(changes: Sequence[Change], size: int) -> list[list[Change]]:
     """Portions of about this size; changes that hand names to each other stay in one."""
     if not size:
@@ -322,9 +343,9 @@ def together(changes: Sequence[Change], size: int) -> list[list[Change]]:
     for index, change in enumerate(changes):
         groups.setdefault(lead(index), []).append(change)
     portions: list[list[Change]] = []
-    for group in groups.values():
+    for group in _in_turn(groups.values()):
         if portions and len(portions[-1]) + len(group) <= size:
             portions[-1].extend(group)
-        else:
-            portions.append(group)
+        elif group:
+            portions.append(list(group))
     return portions

@@ -272,7 +272,8 @@ class _Accounts:
         for portion in together(changes, size):
             wishes = [change.want for change in portion]
             done += opened.settle(self._transaction(wishes, len(done)))
-        return done
+        place = {id(change.want): number for number, change in enumerate(changes)}
+        return sorted(done, key=lambda change: place[id(change.want)])
 
     def _transaction(
         self, wishes: t.Sequence[wanted.Wanted], written: int
