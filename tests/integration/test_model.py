@@ -965,6 +965,23 @@ def test_forwards_that_turn_round_are_no_circle_in_small_transactions(host: Host
         assert (f"{first}@example.org", f"{second}@example.org", 1) in host.destinations()
 
 
+def test_everybody_forwards_the_other_way_round_in_small_transactions(host: Host):
+    """Every step in between has forwards of both states: none of them may be a circle."""
+    names = [f"p{number}@example.org" for number in range(8)]
+    chain = [
+        fresh(name, forwards=[*([then] if then else []), f"copy{n}@far.example"])
+        for n, (name, then) in enumerate(zip(names, [*names[1:], None]))
+    ]
+    back = [
+        {"address": name, "forwards": [*([then] if then else []), f"other{n}@far.example"]}
+        for n, (name, then) in enumerate(zip(names, [None, *names[:-1]]))
+    ]
+    for wishes in (chain, back, chain, back):
+        twice(host, *wishes, transaction_size=1)
+    forwards = {(s, t) for s, t, flag in host.destinations() if flag and t in names}
+    assert forwards == set(zip(names[1:], names[:-1]))
+
+
 # ---- secrets that do not look like one
 
 
