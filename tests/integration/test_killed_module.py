@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,9 +30,9 @@ CLIENTS = (
 )
 
 
-def state(turn: int) -> list[dict[str, Any]]:
-    """All people, each with two rows to change, one to remove and one to add in the next state."""
-    return [
+def state(path: Path, turn: int) -> dict[str, Any]:
+    """All people, each with two rows to change, two to remove and two to add in the other state."""
+    people = (
         {
             "address": f"p{number}@example.org",
             "password_hash": HASH,
@@ -39,10 +41,10 @@ def state(turn: int) -> list[dict[str, Any]]:
             "forwards": [f"f{turn}-{number}@far.example"],
         }
         for number in range(NUMBER)
-    ]
-
-
-STATES = (state(0), state(1))
+    )
+    file = path / f"{turn}.jsonl"
+    file.write_text("".join(f"{json.dumps(person)}\n" for person in people))
+    return {"src": [str(file)], "remote_src": True}
 
 
 def fingerprint(host: Host) -> tuple[Any, ...]:
@@ -79,9 +81,9 @@ def awaited(host: Host, statement: str, what: str) -> None:
 class Watched:
     """A run, and how far it is: how long it has been running, how many rows it has written."""
 
-    def __init__(self, host: Host, turn: int) -> None:
+    def __init__(self, host: Host, state: dict[str, Any]) -> None:
         self.connection = host.mariadb.connect()
-        self.run = host.start("mail_accounts", accounts=STATES[turn])
+        self.run = host.start("mail_accounts", **state)
         self.began = time.monotonic()
         self.said: tuple[str, str] = ("", "")
         self.reader = threading.Thread(target=self._read)
@@ -114,9 +116,9 @@ class Watched:
         self.connection.close()
 
 
-def killed(host: Host, turn: int, seconds: float, rows: int) -> int:
+def killed(host: Host, state: dict[str, Any], seconds: float, rows: int) -> int:
     """Kill a run at this point of it; how many rows were written and not committed."""
-    watched = Watched(host, turn)
+    watched = Watched(host, state)
     written = watched.until(seconds, rows)
     watched.run.kill()
     watched.ended()
@@ -124,19 +126,9 @@ def killed(host: Host, turn: int, seconds: float, rows: int) -> int:
     return written
 
 
-def loaded(host: Host) -> list[tuple[Any, ...]]:
-    """The fingerprints of both states, and how long a run from one to the other takes."""
-    marks = []
-    for turn in (0, 1):
-        host.accounts(*STATES[turn])
-        marks.append(fingerprint(host))
-    assert marks[0] != marks[1]
-    return marks
-
-
-def duration(host: Host) -> tuple[float, int]:
-    """How long an undisturbed run takes, and how many rows it writes."""
-    watched = Watched(host, 0)
+def undisturbed(host: Host, state: dict[str, Any]) -> tuple[float, int]:
+    """How long a whole run takes, and how many rows it writes."""
+    watched = Watched(host, state)
     most = 0
     while watched.reader.is_alive():
         most = max(most, watched.written())
@@ -148,25 +140,36 @@ def duration(host: Host) -> tuple[float, int]:
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.long)])
-def test_a_killed_run_leaves_the_tables_as_before_or_as_after(host: Host, kills: int):
+def test_a_killed_run_leaves_the_tables_as_before_or_as_after(
+    host: Host, tmp_path: Path, kills: int
+):
     seed = random.randrange(2**32)
-    chance = random.Random(seed)
     print(f"seed {seed}")
-    marks = loaded(host)
-    seconds, rows = duration(host)
-    turn, amid = 0, 0
+    chance = random.Random(seed)
+    states = [state(tmp_path, turn) for turn in (0, 1)]
+    host.run("mail_accounts", **states[0])
+    marks = [fingerprint(host)]
+    seconds, rows = undisturbed(host, states[1])
+    marks.append(fingerprint(host))
+    assert marks[0] != marks[1]
+    amid = 0
     for kill in range(kills):
-        # Every other kill waits for a number of written rows, the others spread over the time.
-        point = (kill + chance.random()) / kills
-        target = int(rows * chance.random()) + 1 if kill % 2 else rows * 2
-        amid += killed(host, 1 - turn, seconds * (2 if kill % 2 else point), target) > 0
+        before, after = (1, 0) if kill % 2 == 0 else (0, 1)
+        amid += killed(host, states[after], *point(chance, kill, kills, seconds, rows)) > 0
         found = fingerprint(host)
         assert found in marks
-        done = host.accounts(*STATES[1 - turn])["counts"]
-        assert done["changed"] == (NUMBER if found == marks[turn] else 0)
-        assert fingerprint(host) == marks[1 - turn]
-        (sentinel,) = host.sql(f"SELECT id FROM {host.table('mailserver_lock')}")
-        assert sentinel == {"id": 1}
-        turn = 1 - turn
-    print(f"{amid} of {kills} killed while they were writing")
+        done = host.run("mail_accounts", **states[after])["counts"]
+        assert done["changed"] == (NUMBER if found == marks[before] else 0)
+        assert fingerprint(host) == marks[after]
+        assert host.sql(f"SELECT id FROM {host.table('mailserver_lock')}") == [{"id": 1}]
+    print(f"{amid} of {kills} were killed while they were writing")
     assert amid
+
+
+def point(
+    chance: random.Random, kill: int, kills: int, seconds: float, rows: int
+) -> tuple[float, int]:
+    """When to kill: every other time by the clock, spread over the run, else by written rows."""
+    if kill % 2:
+        return seconds * (kill + chance.random()) / kills, rows * 2
+    return seconds * 2, int(rows * chance.random()) + 1
