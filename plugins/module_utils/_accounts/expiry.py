@@ -18,6 +18,7 @@ _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.0+)?"
     r" ?(Z|[+-]\d\d:?\d\d|[A-Za-z]+(?:/[A-Za-z0-9_+-]+)*)?"
 )
+_OF_A_MACHINE = ("localtime", "posixrules", "Factory")  # files beside the zones
 _EXPECTED = (
     "expected a date and a time with its zone, such as 2027-01-31T18:00:00+01:00, "
     "2027-01-31 18:00 Europe/Berlin or 2027-01-31T17:00:00Z, or never."
@@ -48,9 +49,11 @@ def _zone(text: str, name: str) -> tzinfo:
         digits = name.replace(":", "")
         return _parsed(text, f"2000-01-01T00:00:00{digits[:3]}:{digits[3:]}").tzinfo or timezone.utc
     try:
-        return ZoneInfo(name)
+        if name not in _OF_A_MACHINE:
+            return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise Invalid(text, f"has an unknown time zone: {_EXPECTED}") from None
+        pass
+    raise Invalid(text, f"has an unknown time zone: {_EXPECTED}")
 
 
 def _parsed(text: str, iso: str) -> datetime:
