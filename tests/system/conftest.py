@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whole runs of the playbooks, on hosts that these tests make from nothing.
+"""Whole runs of the playbooks, on the hosts of molecule.
 
-The hosts are made once and shared; `--keep-hosts` uses those of the last time and leaves them.
+Those that are not there are made from nothing. They stay (`make containers-clean`).
 """
 
 from __future__ import annotations
@@ -22,14 +22,10 @@ from mailhost import CLIENT, MailHost
 from runs import Playbooks, Run, environment, inventory
 
 BED = TOP / "tests/bed"
-# Two runs on one machine need names of their own: SYSTEM_HOSTS=other make system
-PREFIX = os.environ.get("SYSTEM_HOSTS", "system")
+# Two runs on one machine need hosts of their own: SYSTEM_HOSTS=other make system
+PREFIX = os.environ.get("SYSTEM_HOSTS", "mailhost")
 HOSTS = {f"{PREFIX}-debian12": "bookworm", f"{PREFIX}-debian13": "trixie"}
 BASE = "localhost/groupware-mailserver-base"
-
-
-def pytest_addoption(parser):
-    parser.addoption("--keep-hosts", action="store_true", help="use and leave the hosts")
 
 
 def bed(*command):
@@ -42,10 +38,8 @@ def playbooks(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def bare(playbooks, pytestconfig):
-    """Both hosts as Debian leaves them, and the foreign machine that takes outside mail."""
-    if not pytestconfig.getoption("--keep-hosts"):
-        bed("container.sh", "remove", *HOSTS)
+def started(playbooks):
+    """Both hosts, bare or as molecule has left them, and the machine that takes outside mail."""
     bed("container.sh", "start", CLIENT, f"{BASE}:trixie", "client.example.test,outside.test")
     for host, release in HOSTS.items():
         bed("container.sh", "start", host, f"{BASE}:{release}", f"{host}.example.test")
@@ -55,22 +49,20 @@ def bare(playbooks, pytestconfig):
         env=environment(),
         stdout=subprocess.DEVNULL,
     )
-    yield list(HOSTS)
-    if not pytestconfig.getoption("--keep-hosts"):
-        bed("container.sh", "remove", *HOSTS)
+    return list(HOSTS)
 
 
 @dataclass(frozen=True)
 class FirstRuns:
-    """What was said while the hosts came about."""
+    """What was said by the first runs."""
 
     predicted: Run
     made: Run
 
 
 @pytest.fixture(scope="session")
-def first(bare, playbooks):
-    """The prediction on the bare hosts, and the run that followed; both as loud as possible."""
+def first(started, playbooks):
+    """A prediction, and the run that followed; both as loud as possible."""
     predicted = playbooks.succeed("site", "--check", "--diff")
     made = playbooks.succeed("site", "--diff", "-vvv")
     return FirstRuns(predicted, made)

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from mailhost import podman
-from runs import Playbooks, inventory
+from runs import Playbooks, inventory, written
 
 SECRET = "planted-Xq4w8"
 
@@ -87,11 +88,25 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("variables", "words"), WRONG, ids=lambda given: json.dumps(given)[:60])
-def test_what_is_wrong_is_named_with_its_value(nowhere, variables, words):
-    run = nowhere.fail("site", **variables)
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """One run for all faults: each is that of another host."""
+    hosts = [f"nowhere-{number}" for number in range(len(WRONG))]
+    folder = inventory(tmp_path_factory.mktemp("wrong") / "inventory", hosts)
+    (folder / "host_vars").mkdir()
+    for host, (variables, _words) in zip(hosts, WRONG):
+        written(variables).rename(folder / f"host_vars/{host}.yml")
+    run = Playbooks(folder).fail("site")
     stopped_early(run)
-    assert [word for word in words if word not in run.output] == []
+    return run
+
+
+@pytest.mark.parametrize(
+    "number", range(len(WRONG)), ids=[json.dumps(given)[:60] for given, _words in WRONG]
+)
+def test_what_is_wrong_is_named_with_its_value(refused, number):
+    (said,) = re.findall(rf"^fatal: \[nowhere-{number}\]: FAILED! => (.*)$", refused.output, re.M)
+    assert [word for word in WRONG[number][1] if word not in json.loads(said)["msg"]] == []
 
 
 def test_everything_that_is_wrong_is_said_at_once(nowhere):
@@ -116,9 +131,9 @@ echo 11.11 >/etc/debian_version
 UNDO = "rm /etc/os-release && mv /root/os-release /root/debian_version /etc/"
 
 
-def test_an_unsupported_release_is_named(bare, playbooks):
+def test_an_unsupported_release_is_named(started, playbooks):
     """Debian 11, as far as its files say."""
-    host = bare[-1]
+    host = started[-1]
     podman("exec", host, "sh", "-ec", DISGUISE)
     try:
         run = playbooks.fail("site", "--limit", host)
