@@ -69,7 +69,8 @@ def _own_faults(change: Change, defaults: Defaults) -> Iterator[str]:
     if _moves(change) and not want.move_mail:
         yield f"{want.label}: home: {_HOME_STAYS}"
     kept = after.smtp if after else None
-    if want.edit and smtp and smtp.forward_only and not (kept and kept.forward_only):
+    unsaid = want.present and want.forwards is None and want.forward_only is None
+    if unsaid and _only_forwards(before) and not (kept and kept.forward_only):
         yield (
             f"{want.label}: forwards: its mail only goes to its forwards, and none would be left: "
             "say with mail_user what is to become of it."
@@ -85,6 +86,10 @@ def _own_faults(change: Change, defaults: Defaults) -> Iterator[str]:
     for alias in (want.edit.aliases if want.edit else want.aliases) or ():
         if alias.source == own and own != want.address:
             yield f"{want.label}: aliases: {shown(own)} is the account's own username."
+
+
+def _only_forwards(account: Account | None) -> bool:
+    return bool(account and account.smtp and account.smtp.forward_only and _forwards(account))
 
 
 def _userids_taken(

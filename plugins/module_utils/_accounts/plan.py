@@ -281,8 +281,12 @@ class _Planner:
     def _routes(self, want: Wanted, before: Account | None, smtp: SmtpRow) -> Routes:
         """What is said, and what is kept because it is not."""
         known = self._known(before)
-        aliases = known.aliases if want.aliases is None else want.aliases
-        forwards = known.forwards if want.forwards is None else want.forwards
+        # An alias or a forward can have become the address or the username of the account.
+        own = {self.key(smtp.email or smtp.username), self.key(smtp.username)}
+        kept = frozenset(alias for alias in known.aliases if self.key(alias.source) not in own)
+        left = frozenset(target for target in known.forwards if self.key(target) not in own)
+        aliases = kept if want.aliases is None else want.aliases
+        forwards = left if want.forwards is None else want.forwards
         if want.edit:
             aliases, forwards = self._edited(want.edit, aliases, forwards)
         forward_only = known.forward_only if want.forward_only is None else want.forward_only
