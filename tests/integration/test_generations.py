@@ -415,7 +415,10 @@ def test_prune_in_every_generation(old: Old):
     assert {row["username"] for row in old.rows("dovecot_users")} == left
 
 
-def test_as_many_as_are_read_at_once_in_every_generation(old: Old):
+@pytest.mark.parametrize("name", ["wiki of 2010", *MULTI])
+def test_as_many_as_are_read_at_once_in_old_tables(databases: dict[str, Old], name: str):
+    old = databases[name]
+    old.clear()
     people = [
         fresh(f"p{n}@example.org", userid=f"id-{n}", **{**FORMS[n % 2 * 2], "username": f"u{n}@x"})
         for n in range(510)

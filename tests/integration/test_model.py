@@ -157,8 +157,9 @@ def tine_writes(wish: dict[str, Any], switches: dict[str, bool]) -> set[tuple[st
     return rows
 
 
-@pytest.mark.parametrize("first", SWITCHES, ids=repr)
-@pytest.mark.parametrize("second", SWITCHES, ids=repr)
+@pytest.mark.parametrize(
+    ("first", "second"), list(itertools.combinations_with_replacement(SWITCHES, 2)), ids=repr
+)
 def test_every_shape_becomes_every_other_and_comes_back(host: Host, first: dict, second: dict):
     """One account for each pair of shapes, all changing at once, also tine's switches."""
     pairs = [
@@ -810,6 +811,60 @@ def test_a_forward_to_the_own_username_is_refused(host: Host):
     host.sql(f"UPDATE {host.table('smtp_users')} SET username = 'A@example.org'")
     wish = {"address": "ann@example.org", "forwards": ["a@example.org"]}
     assert "is the account itself" in refused(host, wish)
+
+
+@pytest.mark.parametrize("said", [{}, {"aliases": ["b@example.org"]}], ids=repr)
+def test_an_alias_that_becomes_the_address_is_no_alias_any_more(host: Host, said: dict[str, Any]):
+    host.user(
+        **fresh(
+            "ann@example.org",
+            username="login@example.org",
+            aliases=["new@example.org", "b@example.org"],
+        )
+    )
+    twice(host, {"address": "new@example.org", "username": "login@example.org", **said})
+    assert host.destinations() == {
+        ("new@example.org", "login@example.org", 0),
+        ("login@example.org", "login@example.org", 0),
+        ("b@example.org", "new@example.org", 1),
+    }
+
+
+def test_an_alias_that_becomes_the_username_is_no_alias_any_more(host: Host):
+    host.user(**fresh("ann@example.org", aliases=["a@example.org", "b@example.org"]))
+    twice(host, {"address": "ann@example.org", "username": "a@example.org"})
+    assert host.destinations() == {
+        ("ann@example.org", "a@example.org", 0),
+        ("a@example.org", "a@example.org", 0),
+        ("b@example.org", "ann@example.org", 1),
+    }
+
+
+def test_a_forward_that_becomes_the_address_is_no_forward_any_more(host: Host):
+    forwards = ["later@example.org", "x@far.example"]
+    host.user(**fresh("ann@example.org", username="l@example.org", forwards=forwards))
+    wish = {"address": "later@example.org", "username": "l@example.org"}
+    twice(host, wish)
+    assert host.destinations() == {
+        ("later@example.org", "l@example.org", 0),
+        ("l@example.org", "l@example.org", 0),
+        ("later@example.org", "x@far.example", 1),
+    }
+
+
+def test_the_last_forward_of_one_who_only_forwards_cannot_become_the_address(host: Host):
+    host.user(
+        **fresh(
+            "ann@example.org",
+            username="l@example.org",
+            forwards=["later@example.org"],
+            forward_only=True,
+        )
+    )
+    wish = {"address": "later@example.org", "username": "l@example.org"}
+    assert "none would be left" in refused(host, wish)
+    twice(host, {**wish, "forward_only": False})
+    assert host.row("smtp_users")["forward_only"] == 0
 
 
 # ---- rows of others, and rows that lack their mate
