@@ -34,7 +34,7 @@ requirements: tools  ## Resolve tests/bed/requirements.in into requirements.txt
 	@$(BED)/requirements.sh
 
 ## The checks
-.PHONY: lint types docs sanity unit integration system molecule test test-long
+.PHONY: lint types docs sanity unit unit-long integration integration-long system molecule test test-long
 lint: tools  ## ruff, shellcheck, yamllint, reuse, ansible-lint
 	@$(BED)/lint.sh
 types: tools  ## mypy, strict for the pure core
@@ -53,11 +53,15 @@ molecule: setup  ## A bare host becomes a mail host, on each release, and works
 	@$(RUN) --root $(BED)/molecule.sh
 test:  ## All that CI runs
 	@$(BED)/test.sh
-test-long:  ## What is too slow for every change: the demo on both releases, bench-site
-	@$(BED)/test.sh demo-debian12 demo-debian13 demo-clean bench-site
+unit-long: tools  # the laws of the plan for many more examples
+	@$(RUN) pytest tests/unit -k test_properties --hypothesis-profile=long $(ARGS)
+integration-long: setup  # what is marked long: many examples, kills and turns
+	@$(RUN) --root pytest tests/integration --long -m long $(ARGS)
+test-long:  ## What is too slow for every change: many examples and kills, the demo, the benchmarks
+	@$(BED)/test.sh unit-long integration-long demo-debian12 demo-debian13 demo-clean bench-site bench-accounts
 
 ## See it work
-.PHONY: demo demo-clean bench-site
+.PHONY: demo demo-clean bench-site bench-accounts
 demo: setup  ## A mail host in a container, and a message through it (DEBIAN=12 for the older release)
 	@$(RUN) --root demo/start.sh $(DEBIAN)
 demo-debian%:
@@ -66,6 +70,8 @@ demo-clean: setup  ## Remove the demo's container
 	@$(RUN) --root demo/clean.sh
 bench-site: setup  ## The site playbook's time as a ratio to apt-get's
 	@$(RUN) --root tests/benchmark/site.sh
+bench-accounts: setup  ## The accounts' time and memory, beside what the same rows cost without it
+	@$(RUN) --root tests/benchmark/accounts.py
 
 .PHONY: clean
 clean:  ## Remove containers, images, network and .dev
