@@ -71,7 +71,7 @@ demo-clean: setup  ## Remove the demo's container
 bench-site: setup  ## The site playbook's time as a ratio to apt-get's
 	@$(RUN) --root tests/benchmark/site.sh
 bench-accounts: setup  ## The accounts' time and memory, beside what the same rows cost without it
-	@$(RUN) --root tests/benchmark/accounts.py
+	@$(RUN) --root python tests/benchmark/accounts.py
 
 .PHONY: clean
 clean:  ## Remove containers, images, network and .dev
