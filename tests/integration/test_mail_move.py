@@ -10,6 +10,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -300,6 +301,28 @@ def test_a_home_moves_back(place: Place):
         assert place.run(move)["changed"]
         assert place.run(move, state="settled")["changed"]
     assert (place.home("b/ann") / MAIL).exists()
+
+
+def test_a_delivery_that_began_before_keeps_the_link(place: Place):
+    place.person("a/ann")
+    move = place.move("ann@a", "a/ann", "b/ann")
+    place.run(move)
+    with delivering(place.path / "lmtp"), pytest.raises(Failed, match="A delivery of mail that"):
+        place.run(move, state="settled", timeout=0)
+    assert place.home("a/ann").is_symlink()
+    assert place.run(move, state="settled")["changed"]
+
+
+@contextlib.contextmanager
+def delivering(path: Path) -> Iterator[None]:
+    """A connection to a socket that is named as Dovecot names that for deliveries."""
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind(str(path))
+        listener.listen()
+        client.connect(str(path))
+        server, _address = listener.accept()
+        with server:
+            yield
 
 
 def test_one_run_at_a_time(place: Place):

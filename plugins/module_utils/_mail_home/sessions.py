@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -21,9 +21,9 @@ __all__ = ("Dovecot", "StillBusy", "Unanswered")
 _UNKNOWN_USER = 67  # EX_NOUSER of doveadm user
 _NOT_FOUND = 68  # doveadm kick: nobody was logged in
 _NOT_RUNNING = ("No such file or directory", "Connection refused")
-_DELIVERS = ("lmtp", "dovecot-lda")
 _CONNECTED = "03"  # SS_CONNECTED in /proc/net/unix
 _ESTABLISHED = "01"  # TCP_ESTABLISHED in /proc/net/tcp
+_LMTP_PORT = 24
 _SECONDS = 0.1
 
 
@@ -116,37 +116,32 @@ class Dovecot:
 
 def _deliveries() -> set[str]:
     """Connections of LMTP, and processes of dovecot-lda, that are at work."""
-    connected = _connected()
-    found = set()
-    for process in filter(str.isdigit, os.listdir("/proc")):
-        name = _read(f"/proc/{process}/comm").strip()
-        if name == "dovecot-lda":
-            found.add(f"process {process}")
-        elif name in _DELIVERS:
-            found |= _sockets(process) & connected
-    return found
+    processes = {
+        f"process {process}"
+        for process in filter(str.isdigit, os.listdir("/proc"))
+        if _read(f"/proc/{process}/comm").strip() == "dovecot-lda"
+    }
+    return processes | _lmtp_over_unix() | _lmtp_over_tcp()
 
 
-def _connected() -> set[str]:
-    """Connections that came in: unix sockets of LMTP, and whatever is TCP."""
-    unix = [line.split() for line in _read("/proc/net/unix").splitlines()[1:]]
-    tcp = [
-        line.split() for name in ("tcp", "tcp6") for line in _read(f"/proc/net/{name}").splitlines()
-    ]
+def _lmtp_over_unix() -> set[str]:
+    # Dovecot's sockets have absolute names; private/lmtp is a socket of Postfix's own.
+    lines = [line.split() for line in _read("/proc/net/unix").splitlines()]
     return {
-        f"socket:[{line[6]}]"
-        for line in unix
-        if len(line) > 7 and line[5] == _CONNECTED and line[7].endswith("lmtp")
-    } | {f"socket:[{line[9]}]" for line in tcp if line[3] == _ESTABLISHED}
+        f"unix {line[6]}"
+        for line in lines
+        if line[5] == _CONNECTED and re.match(r"/.*lmtp$", " ".join(line[7:]))
+    }
 
 
-def _sockets(process: str) -> set[str]:
-    found = set()
-    with contextlib.suppress(OSError):
-        for handle in os.listdir(f"/proc/{process}/fd"):
-            with contextlib.suppress(OSError):
-                found.add(os.readlink(f"/proc/{process}/fd/{handle}"))
-    return found
+def _lmtp_over_tcp() -> set[str]:
+    text = _read("/proc/net/tcp") + _read("/proc/net/tcp6")
+    lines = [line.split() for line in text.splitlines()]
+    return {
+        f"tcp {line[9]}"
+        for line in lines
+        if line[3] == _ESTABLISHED and line[1].endswith(f":{_LMTP_PORT:04X}")
+    }
 
 
 def _read(path: str) -> str:
