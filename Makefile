@@ -46,7 +46,7 @@ sanity: tools  ## ansible-test sanity
 unit: tools  ## pytest tests/unit; ARGS="-k word" for some of them
 	@$(RUN) pytest tests/unit $(ARGS)
 integration: setup  ## pytest tests/integration, against a real MariaDB
-	@$(RUN) --root pytest tests/integration $(ARGS)
+	@$(RUN) --root pytest -n 2 --dist loadgroup tests/integration $(ARGS)
 system: setup  ## pytest tests/system: whole runs of the playbooks, also killed ones and wrong ones
 	@$(RUN) --root pytest tests/system $(ARGS)
 molecule: setup  ## A bare host becomes a mail host, on each release, and works
