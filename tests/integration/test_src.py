@@ -358,6 +358,17 @@ def test_a_file_on_the_host_stays(controller: Controller, host: Host):
     assert file.exists()
 
 
+def test_a_copy_that_a_task_names_is_refused_and_stays(controller: Controller, host: Host):
+    copy = controller.path / f"groupware.mailserver.{'0' * 16}.1.1.{'0' * 16}"
+    copy.touch()
+    for file in (written(controller.path / "people.json", PEOPLE), copy):
+        given = [{"copy": str(file), "name": "people.json"}]
+        out = controller.run(accounts(src=given, remote_src=True), code=2)
+        assert "is not a file of src: expected a path" in out
+        assert file.exists()
+    assert host.rows("smtp_users") == []
+
+
 def test_an_encrypted_file_on_the_host_is_told(controller: Controller, encrypted: Path):
     out = controller.run(accounts(src=str(encrypted), remote_src=True), code=2)
     assert "encrypted with Ansible Vault" in out

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import typing as t
 
 from .._accounts import source_file
@@ -21,6 +22,11 @@ SOURCE: dict[str, t.Any] = {
     "format": {"type": "str", "choices": list(source_file.FORMATS)},
     "remote_src": {"type": "bool", "default": False},
 }
+# The name of a copy: its controller, the process that made it, when that began, and chance.
+COPY = re.compile(
+    r"groupware\.mailserver\.(?P<controller>[0-9a-f]{16})"
+    r"\.(?P<pid>[1-9][0-9]{0,8})\.(?P<started>[0-9]+)\.[0-9a-f]{16}"
+)
 
 
 @contextlib.contextmanager
@@ -38,17 +44,29 @@ def entries(module: AnsibleModule) -> t.Iterator[Entries]:
 
 def _opened(params: t.Mapping[str, t.Any]) -> list[source_file.File]:
     given = params["src"] or []
+    copies = [] if params["remote_src"] else [one for one in given if _is_copy(one)]
     try:
-        return [_open(one, params["format"]) for one in given]
+        return [_open(one, params["format"], one in copies) for one in given]
     finally:
-        for one in given:
-            if isinstance(one, dict) and "copy" in one:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(one["copy"])
+        for one in copies:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(one["copy"])
 
 
-def _open(given: t.Any, format_: str | None) -> source_file.File:
-    if isinstance(given, dict) and set(given) == {"copy", "name"}:
+def _is_copy(given: t.Any) -> bool:
+    """Whether the action plugin has brought this: what goes, once it is read, is no other file."""
+    if not isinstance(given, dict) or set(given) != {"copy", "name"}:
+        return False
+    path, name = given["copy"], given["name"]
+    return (
+        isinstance(path, str)
+        and isinstance(name, str)
+        and COPY.fullmatch(os.path.basename(path)) is not None
+    )
+
+
+def _open(given: t.Any, format_: str | None, is_copy: bool) -> source_file.File:
+    if is_copy:
         return source_file.read(given["copy"], format_, given["name"])
     if not isinstance(given, str) or not given:
         raise Invalid(given, "is not a file of src: expected a path.")
