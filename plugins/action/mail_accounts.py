@@ -20,6 +20,7 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible_collections.groupware.mailserver.plugins.module_utils._edge.source import COPY
 
 ENCRYPTED = b"$ANSIBLE_VAULT;"
 PREFIX = "groupware.mailserver"
@@ -161,7 +162,7 @@ class _Copies:
         return found[-1]
 
     def _remove_left(self, paths: list[str], sudoable: bool) -> None:
-        left = [shlex.quote(path) for path in paths if not _is_alive(path)]
+        left = [shlex.quote(path) for path in paths if _is_left(path)]
         if left:
             self._run(f"rm -f {' '.join(left)}", sudoable=sudoable)
 
@@ -206,10 +207,15 @@ def _started(pid: int) -> str:
     return "0" if fields[0] in "ZX" else fields[19]  # ended, and perhaps never waited for
 
 
-def _is_alive(path: str) -> bool:
-    """Whether the run that made this copy, on this controller, goes on."""
-    pid, started = path.rpartition("/")[2].split(".")[3:5]
-    return _started(int(pid)) == started != "0"
+def _is_left(path: str) -> bool:
+    """Whether this is a copy of a run on this controller that has ended."""
+    name = COPY.fullmatch(path.rpartition("/")[2])
+    return name is not None and not _is_alive(int(name["pid"]), name["started"])
+
+
+def _is_alive(pid: int, started: str) -> bool:
+    """Whether this is still the process that began then."""
+    return _started(pid) == started != "0"
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from typing import Any
 import pymysql
 import pytest
 import yaml
+from ansible_collections.groupware.mailserver.plugins.action import mail_accounts
 
 from .conftest import Host
 
@@ -447,6 +448,15 @@ def test_the_copy_of_another_run_stays(controller: Controller, held: Path, host:
     out, _nothing = process.communicate(timeout=60)
     assert process.returncode == 0, out
     assert copies() == []
+
+
+def test_a_file_that_only_begins_like_a_copy_is_left_alone(controller: Controller, host: Host):
+    file = written(controller.path / "people.jsonl", PEOPLE)
+    strange = PLACE / f"groupware.mailserver.{mail_accounts._controller()}.x"
+    strange.touch()
+    out, _nothing = controller.start(accounts(src=str(file))).communicate(timeout=60)
+    assert len(host.rows("smtp_users")) == 2, out
+    assert copies() == [strange]
 
 
 def test_an_old_copy_of_another_controller_goes(controller: Controller):
