@@ -7,12 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable
 
+from ansible.errors import AnsibleFilterError
 from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.merged import Merged
 
 
 def merged_accounts(lists: Mapping[str, object]) -> list[Any]:
     """Return one entry for each person of these lists, by variable."""
-    return list(Merged(lists))
+    merged = Merged(lists)
+    if merged.faults:
+        raise AnsibleFilterError("\n".join(merged.faults))
+    return list(merged)
 
 
 class FilterModule:
