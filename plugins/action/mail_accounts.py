@@ -195,15 +195,15 @@ def _controller() -> str:
 
 def _run() -> str:
     pid = os.getpid()
-    return f"{PREFIX}.{_controller()}.{pid}.{_started(pid)}"
+    return f"{PREFIX}.{_controller()}.{pid}.{_started(pid) or 0}"
 
 
-def _started(pid: int) -> str:
+def _started(pid: int) -> str | None:
     """When a process began, in ticks since the kernel's start (proc(5), stat, fields 3 and 22)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return "0"
+        return None
     return "0" if fields[0] in "ZX" else fields[19]  # ended, and perhaps never waited for
 
 
@@ -215,7 +215,19 @@ def _is_left(path: str) -> bool:
 
 def _is_alive(pid: int, started: str) -> bool:
     """Whether this is still the process that began then."""
-    return _started(pid) == started != "0"
+    now = _started(pid)
+    return _exists(pid) if now is None else now == started != "0"
+
+
+def _exists(pid: int) -> bool:
+    """Whether there is this process, also where /proc hides those of others (hidepid)."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True  # another user's
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

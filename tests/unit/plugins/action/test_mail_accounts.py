@@ -45,6 +45,31 @@ def test_the_copy_goes_when_its_number_is_another_process():
     assert is_left(os.getpid(), 1)
 
 
+@pytest.fixture
+def hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """/proc tells nothing of any process, as with hidepid of those of others."""
+    monkeypatch.setattr(mail_accounts, "_started", lambda pid: None)
+
+
+@pytest.mark.usefixtures("hidden")
+def test_the_copy_of_a_run_stays_where_proc_hides_it():
+    assert not is_left(os.getpid(), 1)
+
+
+@pytest.mark.usefixtures("hidden")
+def test_the_copy_of_another_users_run_stays(monkeypatch: pytest.MonkeyPatch):
+    def refuse(pid: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert not is_left(os.getpid(), 1)
+
+
+@pytest.mark.usefixtures("hidden")
+def test_the_copy_of_a_run_that_has_ended_goes_also_where_proc_hides_others(ended: int):
+    assert is_left(ended, 1)
+
+
 @pytest.mark.parametrize("name", ["x", "x.1", "1", "1.x", "-1.1", "99999999999.1", "1.1.x", ""])
 def test_a_name_that_no_run_gives_is_no_copy(name: str):
     start = f"/run/groupware.mailserver.{mail_accounts._controller()}"
