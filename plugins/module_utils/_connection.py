@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -11,7 +12,7 @@ import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
-from ._accounts.errors import GivenUp, NoServer, NotAllowed, WrongServer
+from ._accounts.errors import DatabaseRefuses, GivenUp, NoServer, NotAllowed, WrongServer
 from ._accounts.schema import Names
 
 try:
@@ -29,9 +30,10 @@ CONNECTION: dict[str, t.Any] = {
     "postfix_database": {"type": "str", "default": "postfix"},
 }
 
-CONFLICTS = frozenset((1020, 1205, 1213))  # deadlocks and their kin, also from another node
+CONFLICTS = frozenset((1020, 1205, 1213, 1317))  # deadlocks and their kin, also from another node
 OVERTAKEN = frozenset((1062, 1452))  # somebody wrote after we read: read again, then judge
-LOST = frozenset((0, 1047, 1053, 2002, 2003, 2006, 2013, 2055))
+LOST = frozenset((0, 1040, 1047, 1053, 2002, 2003, 1927, 2006, 2013, 2055))
+BUGS = frozenset((1054, 1064, 1109, 1146))  # of ours: shown with their traceback
 DENIED = frozenset((1044, 1142, 1143, 1227, 1370))
 ATTEMPTS = 12
 RECONNECT_SECONDS = 30.0
@@ -79,8 +81,8 @@ class Server:
             except pymysql.MySQLError as error:
                 self._abandon()
                 if _code(error) in LOST:
-                    self._connection = None
-                uncertain = result or uncertain
+                    self._drop()
+                    uncertain = result or uncertain
                 patience.spend(error)
             except BaseException:
                 self._abandon()
@@ -104,7 +106,13 @@ class Server:
             if self._connection is not None:
                 self._connection.rollback()
         except pymysql.MySQLError:
-            self._connection = None
+            self._drop()
+
+    def _drop(self) -> None:
+        with contextlib.suppress(pymysql.MySQLError, OSError):
+            if self._connection is not None:
+                self._connection.close()
+        self._connection = None
 
     def _open(self) -> t.Any:
         places = _places(self._params)
@@ -217,8 +225,10 @@ class _Patience:
             time.sleep(random.uniform(0, min(PAUSE_SECONDS, 0.05 * 1.6**self._attempts)))
         elif code in DENIED:
             raise NotAllowed(_words(error)) from None
-        else:
+        elif code in BUGS or code < 0:
             raise error
+        else:
+            raise DatabaseRefuses(_words(error), code) from None
 
 
 def _code(error: Exception) -> int:

@@ -344,9 +344,9 @@ faults:
   sample: ["forwards: 'ann@example.org' is the account itself."]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.groupware.mailserver.plugins.module_utils import _connection
 from ansible_collections.groupware.mailserver.plugins.module_utils._edge import (
+    SecretModule,
     accounts,
     reporting,
     source,
@@ -354,7 +354,7 @@ from ansible_collections.groupware.mailserver.plugins.module_utils._edge import 
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = SecretModule(
         argument_spec={
             "accounts": {
                 "type": "list",

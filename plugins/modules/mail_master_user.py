@@ -126,13 +126,15 @@ faults:
       master user 'ann': the mailbox 'ann' already is logged in to by this name: take another one.
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.groupware.mailserver.plugins.module_utils import _connection
-from ansible_collections.groupware.mailserver.plugins.module_utils._edge import master_users
+from ansible_collections.groupware.mailserver.plugins.module_utils._edge import (
+    SecretModule,
+    master_users,
+)
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = SecretModule(
         argument_spec={**master_users.OPTIONS, **_connection.CONNECTION},
         mutually_exclusive=[("password", "password_hash")],
         supports_check_mode=True,

@@ -274,13 +274,15 @@ faults:
   sample: ["forwards: 'ann@example.org' is the account itself."]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.groupware.mailserver.plugins.module_utils import _connection
-from ansible_collections.groupware.mailserver.plugins.module_utils._edge import accounts
+from ansible_collections.groupware.mailserver.plugins.module_utils._edge import (
+    SecretModule,
+    accounts,
+)
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = SecretModule(
         argument_spec={**accounts.ACCOUNT, **accounts.SHARED, **_connection.CONNECTION},
         mutually_exclusive=[("password", "password_hash")],
         supports_check_mode=True,

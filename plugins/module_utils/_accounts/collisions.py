@@ -11,7 +11,16 @@ from .model import ADDRESS_LENGTH, Account, Secret, fold
 from .passwords import stored_length
 from .plan import Change, Directory
 from .shape import DESTINATION, IMAP, SMTP
-from .wanted import ENABLED, INSTANCE_LENGTH, Defaults, Wanted, name_faults
+from .wanted import (
+    ENABLED,
+    INSTANCE_LENGTH,
+    Defaults,
+    Wanted,
+    claims,
+    is_unhosted,
+    name_faults,
+    unhosted,
+)
 
 EXTENSION = "+"  # recipient_delimiter: mail to ann+x reaches ann
 _HOME_STAYS = (
@@ -38,7 +47,8 @@ def collisions(current: Directory, every: Sequence[Change], defaults: Defaults) 
     every has a change for each wish, also where nothing changes: such a wish cannot collide.
     """
     faults = [fault for change in every for fault in _own_faults(change, defaults)]
-    faults += name_faults([change.want for change in every], current.domains)
+    faults += _unhosted(current, every)
+    faults += _still_there(current, every)
     faults += [fault for change in every for fault in _unheld(current, change)]
     faults += _unheld_defaults(current, every, defaults)
     faults += _one_account_twice(every)
@@ -66,7 +76,7 @@ def _own_faults(change: Change, defaults: Defaults) -> Iterator[str]:
             f"{want.label}: userid: {shown(want.userid)} is not that of this account, which is "
             f"{shown(before.userid)}: a userid is kept for ever, leave it out."
         )
-    if _moves(change) and not want.move_mail:
+    if moves(change) and not want.move_mail:
         yield f"{want.label}: home: {_HOME_STAYS}"
     kept = after.smtp if after else None
     unsaid = want.present and want.forwards is None and want.forward_only is None
@@ -109,10 +119,93 @@ def _userids_taken(
             )
 
 
-def _moves(change: Change) -> bool:
+def moves(change: Change) -> bool:
+    """Whether the mail of an account is to lie somewhere else; a first home is no move."""
     was = change.before.imap if change.before else None
     becomes = change.after.imap if change.after else None
-    return bool(was and becomes and was.home != becomes.home)
+    return bool(was and was.home and becomes and was.home != becomes.home)
+
+
+def home_faults(
+    changes: Sequence[Change], elsewhere: Iterable[tuple[str, str, str]]
+) -> Iterator[str]:
+    """Homes that two accounts would share, and with them one mailbox.
+
+    elsewhere has userid, username and home of those whose home somebody is to get.
+    """
+    owners: dict[str, Change] = {}
+    for change in changes:
+        place = _home(change.after)
+        other = owners.setdefault(place, change) if place else change
+        if other is not change and (_is_new_home(change) or _is_new_home(other)):
+            yield _home_fault(change, place, other.address)
+    kept = {_userid(change.before): _home(change.after) for change in changes if change.before}
+    for userid, username, place in elsewhere:
+        claim = owners.get(place)
+        if claim and kept.get(userid, place) == place and _userid(claim.after) != userid:
+            yield _home_fault(claim, place, username)
+
+
+def new_homes(changes: Iterable[Change]) -> list[str]:
+    """Homes that accounts get and do not have yet."""
+    return [_home(change.after) for change in changes if _is_new_home(change)]
+
+
+def _is_new_home(change: Change) -> bool:
+    place = _home(change.after)
+    return bool(place) and place != _home(change.before)
+
+
+def _home(account: Account | None) -> str:
+    return (account.imap.home or "") if account and account.imap else ""
+
+
+def _userid(account: Account | None) -> str:
+    return account.userid if account else ""
+
+
+def _home_fault(change: Change, place: str, owner: str) -> str:
+    return (
+        f"{change.want.label}: home: {shown(place)} is the home of {owner}, and two accounts with "
+        "one home are one mailbox: give another home."
+    )
+
+
+def _unhosted(current: Directory, every: Sequence[Change]) -> list[str]:
+    """Names in domains that this host does not have; those that an account has are no news."""
+    if not name_faults([change.want for change in every], current.domains):
+        return []
+    return [
+        unhosted(change.want, what, name)
+        for change in every
+        for had in [change.before.name_set() if change.before else set()]
+        for what, name in claims(change.want)
+        if is_unhosted(what, name, current.domains)
+        if current.key(name) not in {current.key(own) for own in had}
+    ]
+
+
+def _still_there(current: Directory, every: Sequence[Change]) -> Iterator[str]:
+    """Who is to be gone but has another address, so that nobody would be removed."""
+    gone = [c for c in every if c.before is None and not c.want.present and not c.want.pruned]
+    if not gone:
+        return
+    meant = {id(change.before) for change in every if change.before}
+    names = {
+        current.key(name): account
+        for account in current.accounts
+        if id(account) not in meant
+        for word, name in account.names()
+        if word != "alias"
+    }
+    for change in gone:
+        want = change.want
+        account = names.get(want.address) or names.get(want.username or "")
+        if account:
+            yield (
+                f"{want.label}: no account has this address, but it names {_named(account)}: say "
+                "its address if it is to go, or leave this entry out."
+            )
 
 
 def _new_faults(want: Wanted) -> Iterator[str]:
@@ -241,21 +334,26 @@ def _one_account_twice(changes: Iterable[Change]) -> Iterator[str]:
 
 
 def _claimed_names(current: Directory, changes: Sequence[Change]) -> list[str]:
-    """Names that an account of a wish shares with another one, as things would be afterwards."""
+    """Names that an account of a wish would share with another one.
+
+    What they share already, as tine allows for aliases, must not keep anybody from being locked.
+    """
     touched = {id(change.before) for change in changes if change.before}
     key = current.key
-    claims: dict[str, Change] = {}
+    claims: dict[str, tuple[Change, bool]] = {}
     faults: dict[tuple[int, str], str] = {}
     for change in changes:
+        had = {key(name) for name in change.before.name_set()} if change.before else set()
         for name in change.after.name_set() if change.after else ():
-            other = claims.setdefault(key(name), change)
-            if other is not change and other.after:
+            new = key(name) not in had
+            other, was_new = claims.setdefault(key(name), (change, new))
+            if other is not change and other.after and (new or was_new):
                 faults[(id(change), key(name))] = _shared(current, change, name, other.after)
     for account in current.accounts:
         if id(account) not in touched:
             for name in account.name_set():
-                claim = claims.get(key(name))
-                if claim:
+                claim, new = claims.get(key(name), (None, False))
+                if claim and new:
                     faults[(id(claim), key(name))] = _shared(current, claim, name, account)
     return list(faults.values())
 
@@ -290,12 +388,18 @@ def _named(account: Account) -> str:
 
 def _loops(current: Directory, changes: Sequence[Change]) -> list[str]:
     """Circles through an account of a wish, each told once."""
-    if not any(_forwards(change.after) for change in changes if change.after):
+    rerouted = [
+        change
+        for change in changes
+        if change.after
+        if not change.before or change.before.destinations != change.after.destinations
+    ]
+    if not any(_forwards(change.after) for change in rerouted if change.after):
         return []
     graph = _graph(current, changes)
     labels = {
         current.key(row.source): change.want.label
-        for change in changes
+        for change in rerouted
         if change.after
         for row in change.after.destinations
     }

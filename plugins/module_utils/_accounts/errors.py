@@ -123,6 +123,16 @@ class NotAllowed(MailhostError):
         )
 
 
+class DatabaseRefuses(MailhostError):
+    """An error of the server that trying again does not cure."""
+
+    def __init__(self, reason: str, code: int) -> None:
+        super().__init__(
+            f"The database refuses the transaction: {reason} (error {code}). "
+            "Nothing of it was written."
+        )
+
+
 class WrongServer(MailhostError):
     """The database server is another product."""
 

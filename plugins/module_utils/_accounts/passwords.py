@@ -205,6 +205,8 @@ class Keyring:
         costs = [schemes.cost_of_making(secret.scheme) for _userid, _table, secret in todo]
         made = _in_parallel(lambda row: hashed(row[2]), todo, costs)
         self._hashes.update(zip(todo, made))
+        # A COMMIT whose answer was lost is read again, under the lock: nothing is verified there.
+        self._verdicts.update({(row[2].plain or "", new): True for row, new in zip(todo, made)})
 
     def hashed(self, userid: str, table: str, secret: Secret) -> str:
         """What to store for one account in one table: each has a salt of its own."""

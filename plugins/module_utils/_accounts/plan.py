@@ -39,7 +39,9 @@ class Directory:
         """Equal for two readings in this process that found the same."""
         routes_ = frozenset(self.beyond)
         same = frozenset(self.same.items())
-        return hash((frozenset(self.accounts), self.domains, routes_, same, self.absent))
+        sizes = frozenset(self.lengths.items())
+        read = (frozenset(self.accounts), self.domains, routes_, same, self.absent, sizes)
+        return hash(read)
 
     def by_address(self) -> dict[str, Account]:
         """Accounts by the key of their address."""

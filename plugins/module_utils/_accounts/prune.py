@@ -50,6 +50,16 @@ class Limit:
         ]
 
 
+def empty_faults(wishes: Iterable[Wanted]) -> list[str]:
+    """A list that keeps nobody is a file that was cut off or a variable that was not set."""
+    if any(want.present for want in wishes):
+        return []
+    return [
+        "prune: no account is given that is to be present, so that prune would remove all: give "
+        "the accounts that are to stay, or name those that are to go with state: absent."
+    ]
+
+
 def leftovers(
     owned: Iterable[tuple[str, str, str | None]], wishes: Iterable[Wanted]
 ) -> list[Wanted]:

@@ -132,7 +132,7 @@ def mail_to_move(changes: Sequence[Change]) -> list[dict[str, str]]:
     return [
         {"username": becomes.username, "from": was.home or "", "to": becomes.home or ""}
         for was, becomes in rows
-        if was and becomes and was.home != becomes.home
+        if was and was.home and becomes and was.home != becomes.home
     ]
 
 

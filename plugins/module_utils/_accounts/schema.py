@@ -99,6 +99,8 @@ TABLES = (
             Key("PRIMARY", "PRIMARY KEY (`userid`,`domain`)"),
             Key("username", "UNIQUE KEY `username` (`username`)"),
             Key("loginname", "UNIQUE KEY `loginname` (`loginname`)"),
+            # A part of it: older row formats have no room for more.
+            Key("home", "KEY `home` (`home`(64))", added=True),
         ),
     ),
     Table(

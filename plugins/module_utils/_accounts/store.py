@@ -138,6 +138,12 @@ class SqlStore:
         self.cursor.execute(worded(self.names, OWNED), [owner])
         return list(self.cursor.fetchall())
 
+    def at_home(self, homes: Iterable[str]) -> list[tuple[str, str, str]]:
+        """userid, username and home of every account that has one of these homes."""
+        if "home" not in self.shape.imap:
+            return []
+        return self.rows("SELECT userid, username, home FROM {dovecot_users} WHERE home IN", homes)
+
     def hosted(self, domains: Iterable[str]) -> frozenset[str]:
         """Those of the domains that this host takes mail for."""
         sql = "SELECT domain FROM {smtp_virtual_domains} WHERE domain IN"

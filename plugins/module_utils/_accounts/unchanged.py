@@ -19,11 +19,12 @@ import contextlib
 import fcntl
 import hashlib
 import hmac
+import importlib
 import json
 import os
 import pkgutil
 import secrets
-import sys
+import zoneinfo
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -100,10 +101,22 @@ def digest(wish: bytes, options: Mapping[str, Any], tables: object) -> bytes:
 
 
 def _code() -> bytes:
-    """A digest of this package: another version may plan otherwise."""
-    package = __name__.rpartition(".")[0]
+    """A digest of all that decides: another version, or another time zone, may plan otherwise."""
+    core = __name__.rpartition(".")[0]
+    above = core.rpartition(".")[0]
+    total = hashlib.sha512(pkgutil.get_data(above, "_connection.py") or b"")
+    for package in (core, f"{above}._edge"):
+        total.update(_sources(package))
+    for place in zoneinfo.TZPATH:
+        with contextlib.suppress(OSError):
+            total.update(str(os.stat(os.path.join(place, "tzdata.zi")).st_mtime_ns).encode())
+    return total.digest()
+
+
+def _sources(package: str) -> bytes:
     total = hashlib.sha512()
-    for name in sorted(found.name for found in pkgutil.iter_modules(sys.modules[package].__path__)):
+    path = importlib.import_module(package).__path__
+    for name in sorted(found.name for found in pkgutil.iter_modules(path)):
         total.update(pkgutil.get_data(package, f"{name}.py") or b"")
     return total.digest()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Callable, NamedTuple
@@ -516,13 +516,24 @@ def name_faults(wishes: Sequence[Wanted], domains: Iterable[str]) -> list[str]:
     if not _domains_of(wishes) - hosted:
         return []
     return [
+        unhosted(wish, what, name)
+        for wish in wishes
+        for what, name in claims(wish)
+        if is_unhosted(what, name, hosted)
+    ]
+
+
+def is_unhosted(what: str, name: str, hosted: Container[str]) -> bool:
+    """Whether a name of this kind needs a domain that is not there."""
+    return what in ("address", "alias") and name.rpartition("@")[2] not in hosted
+
+
+def unhosted(wish: Wanted, what: str, name: str) -> str:
+    """The sentence for it."""
+    return (
         f"{wish.label}: {what} {shown(name)} lies in a domain that this host does not have: "
         f"add {name.rpartition('@')[2]} to the mail domains."
-        for wish in wishes
-        if wish.present
-        for what, name in claims(wish)
-        if what in ("address", "alias") and name.rpartition("@")[2] not in hosted
-    ]
+    )
 
 
 def _domains_of(wishes: Iterable[Wanted]) -> set[str]:

@@ -11,10 +11,10 @@ from datetime import datetime, timezone
 
 from .. import _connection
 from .._accounts import passwords, report, unchanged, wanted
-from .._accounts.collisions import collisions
-from .._accounts.errors import SchemaNotReady
+from .._accounts.collisions import collisions, home_faults, new_homes
+from .._accounts.errors import MailhostError, SchemaNotReady
 from .._accounts.plan import Change, Directory, found, proposals
-from .._accounts.prune import Limit, leftovers
+from .._accounts.prune import Limit, empty_faults, leftovers
 from .._accounts.shape import Shape
 from .._accounts.store import SqlStore, inspect, lock
 from .._accounts.verified import Memory
@@ -114,7 +114,7 @@ def converge_accounts(module: AnsibleModule, entries: t.Iterable[t.Any], what: s
             _finish(module, run, [], known)
         wishes, faults = wanted.parse(entries, what, _scheme(module.params))
         refuse(faults)
-        _finish(module, run, run.converge(wishes), len(wishes))
+        _end(module, run, wishes)
 
 
 def converge_alias(module: AnsibleModule) -> None:
@@ -122,8 +122,27 @@ def converge_alias(module: AnsibleModule) -> None:
     with reporting(module), server(module) as opened:
         wishes, faults = wanted.edit_of(module.params)
         refuse(faults)
-        run = _Accounts(module, opened)
-        _finish(module, run, run.converge(wishes), len(wishes))
+        _end(module, _Accounts(module, opened), wishes)
+
+
+def _end(module: AnsibleModule, run: _Accounts, wishes: list[wanted.Wanted]) -> None:
+    """Do it and end the module; what was written before a failure is told with the failure."""
+    try:
+        changes = run.converge(wishes)
+    except Unfinished as error:
+        module.fail_json(
+            msg=str(error),
+            changed=True,
+            actions=report.actions(error.changes),
+            sessions_to_end=report.sessions_to_end(error.changes, _now()),
+            mail_to_move=report.mail_to_move(error.changes),
+            invocation={},
+        )
+    _finish(module, run, changes, len(wishes))
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc).replace(tzinfo=None)
 
 
 def _finish(
@@ -133,13 +152,12 @@ def _finish(
     extra = {}
     if module.params["show_queries"]:
         extra["queries"] = report.queries(run.names, run.shape, changes)
-    now = datetime.now(timezone.utc).replace(tzinfo=None)
     module.exit_json(
         changed=bool(changes),
         diff=report.diff(changes),
         counts=report.summary(changes, wishes),
         actions=report.actions(changes),
-        sessions_to_end=report.sessions_to_end(changes, now),
+        sessions_to_end=report.sessions_to_end(changes, _now()),
         mail_to_move=report.mail_to_move(changes),
         invocation={"module_args": {"accounts": f"{wishes} accounts"}},
         **extra,
@@ -204,7 +222,7 @@ class _Accounts:
     def _planned(self, wishes: list[wanted.Wanted]) -> list[Change]:
         """What is to be done, decided without any lock; verifies passwords on the way."""
         if self.server is None:
-            return self._judged(Directory(), wishes)
+            return self._judged(None, Directory(), wishes)
         return self.server.settle(lambda cursor: self._decided(cursor, wishes))
 
     def _decided(self, cursor: t.Any, wishes: list[wanted.Wanted]) -> list[Change]:
@@ -219,8 +237,9 @@ class _Accounts:
     def _compared(self, cursor: t.Any, wishes: list[wanted.Wanted]) -> list[Change]:
         store = self._store(cursor)
         if store is None:
-            return self._judged(Directory(), wishes)
+            return self._judged(None, Directory(), wishes)
         if self.params.get("prune"):
+            refuse(empty_faults(wishes))
             owned = store.owned(self.defaults.owner)
             candidates = leftovers(owned, wishes)
             current = store.load([*wishes, *candidates])
@@ -230,7 +249,7 @@ class _Accounts:
         else:
             current, pruned = store.load(wishes), []
         self.keyring.verify(self._claims(current, wishes))
-        return self._judged(current, [*wishes, *pruned])
+        return self._judged(store, current, [*wishes, *pruned])
 
     def _store(self, cursor: t.Any) -> SqlStore | None:
         """The tables; None where check mode finds a host that will only get them."""
@@ -248,30 +267,46 @@ class _Accounts:
                 yield account.userid, secret, [str(row.password) for row in account.rows()]
 
     def _judged(
-        self, current: Directory, wishes: t.Sequence[wanted.Wanted], written: int = 0
+        self,
+        store: SqlStore | None,
+        current: Directory,
+        wishes: t.Sequence[wanted.Wanted],
+        written: int = 0,
     ) -> list[Change]:
         """What is to be done; a second reading that finds the same needs no second thought."""
         known = hash((current.fingerprint(), tuple(map(id, wishes))))
         if known not in self.plans:
-            self.plans[known] = self._thought(current, wishes, written)
+            self.plans[known] = self._thought(store, current, wishes, written)
         return self.plans[known]
 
     def _thought(
-        self, current: Directory, wishes: t.Sequence[wanted.Wanted], written: int
+        self,
+        store: SqlStore | None,
+        current: Directory,
+        wishes: t.Sequence[wanted.Wanted],
+        written: int,
     ) -> list[Change]:
         if self.check_mode:
             current = current.hosting(self.params["known_domains"])
         every = proposals(current, wishes, self.defaults, self.keyring)
         faults = collisions(current, every, self.defaults)
+        changes = [change for change in every if change.before != change.after]
+        elsewhere = store.at_home(new_homes(changes)) if store else []
+        faults += home_faults(changes, elsewhere)
         refuse(faults + list(_homes_in_use(every)), written)
-        return [change for change in every if change.before != change.after]
+        return changes
 
     def _written(self, opened: _connection.Server, changes: t.Sequence[Change]) -> list[Change]:
         size = self.params.get("transaction_size") or 0
         done: list[Change] = []
         for portion in together(changes, size):
             wishes = [change.want for change in portion]
-            done += opened.settle(self._transaction(wishes, len(done)))
+            try:
+                done += opened.settle(self._transaction(wishes, len(done)))
+            except MailhostError as error:
+                if done:
+                    raise Unfinished(error, done) from None
+                raise
         place = {id(change.want): number for number, change in enumerate(changes)}
         return sorted(done, key=lambda change: place[id(change.want)])
 
@@ -285,11 +320,19 @@ class _Accounts:
             store = SqlStore(cursor, self.names, inspect(cursor, self.names))
             if not store.ready:
                 raise SchemaNotReady(store.lacking)
-            changes = self._judged(store.load(wishes, locked=True), wishes, written)
+            changes = self._judged(store, store.load(wishes, locked=True), wishes, written)
             store.apply(changes, self.keyring.hashed)
             return changes
 
         return attempt
+
+
+class Unfinished(MailhostError):
+    """A portion failed after others had been written; what those changed must not be lost."""
+
+    def __init__(self, error: MailhostError, changes: t.Sequence[Change]) -> None:
+        super().__init__(f"{error} Before that, {len(changes)} accounts were written.")
+        self.changes = list(changes)
 
 
 def _decides(option: str) -> bool:
@@ -304,19 +347,44 @@ def _place(params: t.Mapping[str, t.Any]) -> str:
 
 
 def _defaults(params: t.Mapping[str, t.Any]) -> wanted.Defaults:
-    given = {name: params.get(name) for name in ("instance", "imap_domain")}
-    return wanted.Defaults(
-        owner=wanted.owner_id(params["client_idnr"]),
-        home=wanted.home_template(params.get("home_template") or wanted.Defaults.home),
-        uid=wanted.system_name(params.get("uid") or wanted.Defaults.uid),
-        gid=wanted.system_name(params.get("gid") or wanted.Defaults.gid),
-        quota=wanted.mebibytes(params.get("default_quota") or 0),
+    """The options that are for all accounts; everything that is wrong with them is told at once."""
+    said = _Options(params)
+    found = wanted.Defaults(
+        owner=said.read("client_idnr", wanted.owner_id, wanted.OWNER),
+        home=said.read("home_template", wanted.home_template, wanted.Defaults.home),
+        uid=said.read("uid", wanted.system_name, wanted.Defaults.uid),
+        gid=said.read("gid", wanted.system_name, wanted.Defaults.gid),
+        quota=said.read("default_quota", wanted.mebibytes, 0),
         status=params.get("default_status") or wanted.ENABLED,
-        instance=wanted.instance_name(given["instance"]) if given["instance"] else None,
-        imap_domain=wanted.imap_domain(given["imap_domain"]) if given["imap_domain"] else None,
+        instance=said.read("instance", wanted.instance_name, None),
+        imap_domain=said.read("imap_domain", wanted.imap_domain, None),
         account_name_destination=params["account_name_destination"],
         destination_is_username=params["destination_is_username"],
     )
+    said.read("prune_limit", Limit.parse, None)
+    if (params.get("transaction_size") or 0) < 0:
+        said.faults.append("transaction_size: expected a number of accounts, or 0 for all of them.")
+    refuse(said.faults)
+    return found
+
+
+class _Options:
+    """Options of a task being read; collects what is wrong with them."""
+
+    def __init__(self, params: t.Mapping[str, t.Any]) -> None:
+        self.params = params
+        self.faults: list[str] = []
+
+    def read(self, name: str, parse: t.Callable[[object], t.Any], default: t.Any) -> t.Any:
+        """What an option says, or the default where it says nothing or something wrong."""
+        given = self.params.get(name)
+        if given is None or (given == "" and default is None):
+            return default
+        try:
+            return parse(given)
+        except MailhostError as fault:
+            self.faults.append(f"{name}: {fault}")
+            return default
 
 
 def _homes_in_use(changes: t.Iterable[Change]) -> t.Iterator[str]:

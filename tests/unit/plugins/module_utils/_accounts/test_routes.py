@@ -108,6 +108,9 @@ def test_what_is_written_is_read_as_it_was_meant(wished: Routes, name: bool, by_
 )
 def test_no_row_is_lost_by_reading_and_writing(wished: Routes, odd: frozenset[Destination]):
     """What tine would not write is kept as a stray; only the flags that tine gives may change."""
+    if wished.forward_only:  # tine has no way to the own mailbox then
+        own = {wished.address, wished.username}
+        odd = frozenset(r for r in odd if r.source not in own or r.target != wished.username)
     there = wished.rows() | odd
     read = routes(account(there, wished.username, wished.forward_only))
     again = read.rows()
