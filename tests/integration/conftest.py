@@ -89,6 +89,10 @@ class MariaDB:
         )
 
     def start(self) -> None:
+        # A server that starts empties its tmpdir, which must not be that of another one.
+        temporary = self.directory / "tmp"
+        temporary.mkdir(exist_ok=True)
+        shutil.chown(temporary, "mysql", "mysql")
         program = shutil.which("mariadbd", path=os.environ["PATH"] + ":/usr/sbin:/usr/bin")
         assert program, "the tests need mariadb-server"
         self.process = subprocess.Popen(
@@ -98,6 +102,7 @@ class MariaDB:
                 "--user=mysql",
                 f"--datadir={self.directory / 'data'}",
                 f"--socket={self.socket}",
+                f"--tmpdir={temporary}",
                 "--skip-networking",
                 f"--pid-file={self.directory}/pid",
                 "--innodb-flush-log-at-trx-commit=2",

@@ -13,6 +13,7 @@ import pymysql
 import pytest
 from ansible_collections.groupware.mailserver.plugins.module_utils import _connection
 from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.errors import (
+    DatabaseRefuses,
     GivenUp,
     NoServer,
 )
@@ -212,7 +213,7 @@ def test_a_transaction_is_run_again_from_its_start(host: Host, code: int):
 def test_it_gives_up_with_the_reason(host: Host):
     with pytest.raises(GivenUp, match="refused"):
         server(host).settle(Refusing(*[1213] * 100))
-    with pytest.raises(pymysql.MySQLError):
+    with pytest.raises(DatabaseRefuses, match="error 1062"):
         server(host).settle(Refusing(*[1062] * 100))
     with pytest.raises(pymysql.MySQLError):
         server(host).settle(Refusing(1064))

@@ -343,7 +343,9 @@ def _claimed_names(current: Directory, changes: Sequence[Change]) -> list[str]:
     claims: dict[str, tuple[Change, bool]] = {}
     faults: dict[tuple[int, str], str] = {}
     for change in changes:
-        had = {key(name) for name in change.before.name_set()} if change.before else set()
+        had = set()
+        if change.before and all(change.before[:2]):  # a row that is to be made takes its names
+            had = {key(name) for name in change.before.name_set()}
         for name in change.after.name_set() if change.after else ():
             new = key(name) not in had
             other, was_new = claims.setdefault(key(name), (change, new))

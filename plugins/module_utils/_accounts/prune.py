@@ -13,6 +13,11 @@ from .model import fold
 from .wanted import Wanted
 
 NAMED = 20
+# A list that keeps nobody is a file that was cut off, or a variable that was not set.
+_NOBODY = (
+    "prune: no account is given that is to be present, so that prune would remove all: give the "
+    "accounts that are to stay, or say prune_limit: 100% if none is."
+)
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,10 @@ class Limit:
         """The number of accounts, where so many are ours."""
         return owned * self.number // 100 if self.percent else self.number
 
-    def faults(self, pruned: Sequence[Wanted], owned: int) -> list[str]:
-        """What is wrong with pruning these of our accounts."""
+    def faults(self, pruned: Sequence[Wanted], owned: int, kept: bool) -> list[str]:
+        """What is wrong with pruning these of ours; kept says whether anybody is to stay."""
         if len(pruned) <= self.of(owned):
-            return []
+            return [] if kept or not pruned or self == Limit(100, percent=True) else [_NOBODY]
         named = ", ".join(want.address for want in pruned[:NAMED])
         more = f" and {len(pruned) - NAMED} more" if len(pruned) > NAMED else ""
         said = f"{self.number}%, that is {self.of(owned)}," if self.percent else f"{self.number}"
@@ -48,16 +53,6 @@ class Limit:
             f"{named}{more}. Raise prune_limit for this run if they are to go, or name them with "
             "state: absent."
         ]
-
-
-def empty_faults(wishes: Iterable[Wanted]) -> list[str]:
-    """A list that keeps nobody is a file that was cut off or a variable that was not set."""
-    if any(want.present for want in wishes):
-        return []
-    return [
-        "prune: no account is given that is to be present, so that prune would remove all: give "
-        "the accounts that are to stay, or name those that are to go with state: absent."
-    ]
 
 
 def leftovers(

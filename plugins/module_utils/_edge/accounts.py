@@ -14,7 +14,7 @@ from .._accounts import passwords, report, unchanged, wanted
 from .._accounts.collisions import collisions, home_faults, new_homes
 from .._accounts.errors import MailhostError, SchemaNotReady
 from .._accounts.plan import Change, Directory, found, proposals
-from .._accounts.prune import Limit, empty_faults, leftovers
+from .._accounts.prune import Limit, leftovers
 from .._accounts.shape import Shape
 from .._accounts.store import SqlStore, inspect, lock
 from .._accounts.verified import Memory
@@ -239,13 +239,13 @@ class _Accounts:
         if store is None:
             return self._judged(None, Directory(), wishes)
         if self.params.get("prune"):
-            refuse(empty_faults(wishes))
             owned = store.owned(self.defaults.owner)
             candidates = leftovers(owned, wishes)
             current = store.load([*wishes, *candidates])
             met = {account.username for _want, account in found(current, wishes) if account}
             pruned = [want for want in candidates if want.username not in met]
-            refuse(self.limit.faults(pruned, len(owned)))
+            kept = any(want.present for want in wishes)
+            refuse(self.limit.faults(pruned, len(owned), kept))
         else:
             current, pruned = store.load(wishes), []
         self.keyring.verify(self._claims(current, wishes))

@@ -63,16 +63,16 @@ def gone(number: int):
 
 
 def test_as_many_as_the_limit_may_go():
-    assert Limit(3).faults(gone(3), 9) == []
-    (fault,) = Limit(2).faults(gone(3), 9)
+    assert Limit(3).faults(gone(3), 9, kept=True) == []
+    (fault,) = Limit(2).faults(gone(3), 9, kept=True)
     assert "prune would remove 3 of 9 accounts, and prune_limit is 2: " in fault
     assert "p000@x.y, p001@x.y, p002@x.y" in fault
     assert "more" not in fault
-    assert "30%, that is 2," in Limit(30, percent=True).faults(gone(3), 9)[0]
+    assert "30%, that is 2," in Limit(30, percent=True).faults(gone(3), 9, kept=True)[0]
 
 
 def test_at_most_a_few_are_named():
-    (fault,) = Limit(0).faults(gone(NAMED + 7), NAMED + 7)
+    (fault,) = Limit(0).faults(gone(NAMED + 7), NAMED + 7, kept=True)
     assert f"p{NAMED - 1:03}@x.y and 7 more" in fault
     assert f"p{NAMED:03}" not in fault
 
@@ -102,3 +102,10 @@ def test_a_leftover_is_a_wish_to_be_gone_for_exactly_that_account():
     assert (want.present, want.pruned) == (False, True)
     assert (want.userid, want.username) == ("u2", "login@instance")
     assert want.label == "prune (bob@example.org)"
+
+
+def test_nobody_goes_by_a_list_that_keeps_nobody():
+    (fault,) = Limit(5).faults(gone(2), 2, kept=False)
+    assert "say prune_limit: 100%" in fault
+    assert Limit(5).faults([], 0, kept=False) == []
+    assert Limit(100, percent=True).faults(gone(2), 2, kept=False) == []
