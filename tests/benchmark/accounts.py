@@ -433,7 +433,7 @@ def growth(sizes: dict[int, Size]) -> None:
 
 def loop(bench: Bench, number: int, size: Size) -> None:
     """How many times faster per person than a loop, each without the time of an empty play."""
-    loops = [bench.looped(LOOPED).seconds - bench.empty_play().seconds for _ in range(ROUNDS)]
+    loops = [bench.looped(LOOPED).seconds - bench.empty_play().seconds for _round in range(ROUNDS)]
     each = median(loops) / LOOPED
     ours = size.first_play / number
     note(

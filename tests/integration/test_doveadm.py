@@ -95,7 +95,7 @@ class Doveadm:
         return json.loads(done.stdout)
 
     def _calls(self, calls: Sequence[Sequence[str]]) -> list[tuple[int, str]]:
-        return [(code, out) for code, out in self.python(INSIDE, calls)]
+        return [(int(code), str(out)) for code, out in self.python(INSIDE, calls)]
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
         """Whether each (password, hash) fits."""
@@ -172,7 +172,7 @@ def test_we_verify_what_dovecot_makes(doveadm: Doveadm):
         for scheme in sorted(doveadm.schemes() - NOT_VERIFIED)
         for plain in taken(scheme)
     ]
-    made = [(plain, stored) for (plain, _), stored in zip(wishes, doveadm.hashes(wishes))]
+    made = [(plain, stored) for (plain, _scheme), stored in zip(wishes, doveadm.hashes(wishes))]
     assert not [pair for pair in made if not passwords.matches(*pair)]
     # DES looks at 8 characters only, so the other password begins differently.
     assert not [pair for pair in made[::3] if passwords.matches(f"!{pair[0]}", pair[1])]

@@ -92,7 +92,11 @@ def _faults_of_path(path: str, top: str) -> Iterator[str]:
 
 def _faults_between(moves: Sequence[Move]) -> Iterator[str]:
     places = sorted(
-        ((path.split("/"), path, move) for move in moves for path in {move.source, move.target}),
+        (
+            (path.split("/"), path, move)
+            for move in moves
+            for path in dict.fromkeys((move.source, move.target))
+        ),
         key=lambda place: place[0],
     )
     for (_parts, path, move), (_more, below, other) in zip(places, places[1:]):
