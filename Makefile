@@ -45,7 +45,7 @@ sanity: tools  ## ansible-test sanity
 	@$(BED)/ansible-test.sh sanity
 unit: tools  ## pytest tests/unit; ARGS="-k word" for some of them
 	@$(RUN) pytest tests/unit $(ARGS)
-integration: setup  ## pytest tests/integration, against a real MariaDB
+integration: image-ready  ## pytest tests/integration, against a real MariaDB
 	@$(RUN) --root pytest -n 2 --dist loadgroup tests/integration $(ARGS)
 system: setup  ## pytest tests/system: whole runs of the playbooks, also killed ones and wrong ones
 	@$(RUN) --root pytest tests/system $(ARGS)
@@ -55,7 +55,7 @@ test:  ## All that CI runs
 	@$(BED)/test.sh
 unit-long: tools  # the laws of the plan for many more examples
 	@$(RUN) pytest tests/unit -k test_properties --hypothesis-profile=long $(ARGS)
-integration-long: setup  # what is marked long: many examples, kills and turns
+integration-long: image-ready  # what is marked long: many examples, kills and turns
 	@$(RUN) --root pytest tests/integration --long -m long $(ARGS)
 test-long:  ## What is too slow for every change: many examples and kills, the demo, the benchmarks
 	@$(BED)/test.sh unit-long integration-long demo-debian12 demo-debian13 demo-clean bench-site bench-accounts
