@@ -213,6 +213,17 @@ def test_runs_at_the_same_moment_agree_with_one_after_the_other(busy: Host, turn
     assert as_tine_left_it(busy)
 
 
+@pytest.mark.parametrize("turns", [3, pytest.param(40, marks=LONG)])
+def test_runs_at_the_same_moment_make_everybody_once(busy: Host, turns: int):
+    for _turn in range(turns):
+        for table in ("smtp_users", "dovecot_users"):
+            busy.sql(f"DELETE FROM {busy.table(table)} WHERE username LIKE 'p%@example.org'")
+        parts = [people(60, 1, first) for first in (0, 20, 40)]
+        runs = [busy.start("mail_accounts", accounts=part) for part in parts]
+        assert sum(busy.finish(run)["counts"]["created"] for run in runs) == 100
+        assert len(busy.rows("smtp_users")) == 100 + TINE_PEOPLE
+
+
 @pytest.mark.parametrize("turns", [2, pytest.param(20, marks=LONG)])
 def test_runs_that_disagree_leave_what_one_of_them_wants(busy: Host, turns: int):
     busy.accounts(*people(100, 1))

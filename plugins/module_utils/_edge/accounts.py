@@ -226,9 +226,8 @@ class _Accounts:
         return self.server.settle(lambda cursor: self._decided(cursor, wishes))
 
     def _decided(self, cursor: t.Any, wishes: list[wanted.Wanted]) -> list[Change]:
-        if self.wish:
-            # What is read and what is noted about it are of the same moment.
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        # One moment for all that is read, or what another run has just made stands in its own way.
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         changes = self._compared(cursor, wishes)
         if self.wish and not changes and not self.check_mode:
             self.record.note(self._digest(cursor), len(wishes))
