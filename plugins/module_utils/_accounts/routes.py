@@ -30,11 +30,11 @@ class Routes(NamedTuple):
         address, username = self.address, self.username
         rows = set()
         if not self.forward_only:
-            rows.add(Destination(address, username, False))  # noqa: FBT003
+            rows.add(Destination(address, username, dispatch=False))
             if account_name and fold(username) != fold(address):
-                rows.add(Destination(username, username, False))  # noqa: FBT003
+                rows.add(Destination(username, username, dispatch=False))
         for target in self.forwards:
-            rows.add(Destination(address, target, True))  # noqa: FBT003
+            rows.add(Destination(address, target, dispatch=True))
         if self.aliases:
             own = {username if by_username else address}
             for target in self.forwards if self.forward_only else own:

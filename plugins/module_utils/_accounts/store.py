@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -166,7 +167,7 @@ class SqlStore:
             self.cursor.executemany(statement.sql, statement.rows)
 
 
-class _Reading:
+class _Reading(ABC):
     """One reading of the directory."""
 
     def __init__(self, store: SqlStore, wanted: Sequence[Wanted], lock: str) -> None:
@@ -199,8 +200,9 @@ class _Reading:
             absent=self.store.shape.absent,
         )
 
+    @abstractmethod
     def read(self) -> None:
-        raise NotImplementedError
+        """Keep the rows."""
 
     def names(self) -> list[str]:
         """Every name that the wishes say."""
