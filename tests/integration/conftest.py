@@ -38,15 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run what is marked long")
 
 
-# These look at what runs of ansible-playbook leave on the machine, so they take turns.
-IN_TURN = ("test_src", "test_accounts_role", "test_through_ansible", "test_killed_module")
-
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        file = item.path.stem
-        item.add_marker(pytest.mark.xdist_group("in turn" if file in IN_TURN else file))
     if not config.getoption("--long"):
         kept = [item for item in items if not item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
