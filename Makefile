@@ -5,6 +5,9 @@
 BED := tests/bed
 RUN := $(BED)/run.sh
 
+# These look at what runs leave on the machine: one after the other.
+IN_TURN := $(patsubst %,tests/integration/test_%.py,src accounts_role through_ansible)
+
 .DEFAULT_GOAL := help
 .PHONY: help
 help:  ## What there is to make
@@ -46,7 +49,8 @@ sanity: tools  ## ansible-test sanity
 unit: tools  ## pytest tests/unit; ARGS="-k word" for some of them
 	@$(RUN) pytest tests/unit $(ARGS)
 integration: image-ready  ## pytest tests/integration, against a real MariaDB
-	@$(RUN) --root pytest -n 2 --dist loadgroup tests/integration $(ARGS)
+	@$(RUN) --root pytest -n 2 --dist loadfile tests/integration $(IN_TURN:%=--ignore=%) $(ARGS)
+	@$(RUN) --root pytest $(IN_TURN) $(ARGS)
 system: setup  ## pytest tests/system: whole runs of the playbooks, also killed ones and wrong ones
 	@$(RUN) --root pytest tests/system $(ARGS)
 molecule: setup  ## A bare host becomes a mail host, on each release, and works

@@ -20,9 +20,6 @@ from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.pas
 
 from .conftest import Host
 
-# They look at what runs leave on the machine, so these files take turns.
-pytestmark = pytest.mark.xdist_group("in turn")
-
 SECRET = "Planted %s {{ x }}"
 HASH = "{SSHA256}" + base64.b64encode(b"digest and salt, together 36 bytes..").decode()
 

@@ -29,9 +29,6 @@ from ansible_collections.groupware.mailserver.plugins.action import mail_account
 
 from .conftest import Host
 
-# They look at what runs leave on the machine, so these files take turns.
-pytestmark = pytest.mark.xdist_group("in turn")
-
 SECRETS = ["Plänted 'one' \"\\ %s $x {{ y }}", "Planted-Two, with; a comma"]
 PEOPLE = [
     {"address": "ann@example.org", "password": SECRETS[0], "password_scheme": "SSHA256"},

@@ -11,15 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.passwords import (
     matches,
 )
 
 from .conftest import Host
-
-# They look at what runs leave on the machine, so these files take turns.
-pytestmark = pytest.mark.xdist_group("in turn")
 
 SECRETS = ["Plänted 'one' \"\\ %s $x {{ y }}", "Planted-Two"]
 
