@@ -12,6 +12,7 @@ from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.wan
 
 from .conftest import Failed, Host, MariaDB
 from .test_model import OTHER, READY, TINE, fresh, tine_writes
+from .test_model import twice as converged
 
 AS_USUAL = {"account_name_destination": True, "destination_is_username": False}
 
@@ -212,20 +213,6 @@ def several(databases: dict[str, Old], request: pytest.FixtureRequest) -> Old:
 def alone(databases: dict[str, Old], request: pytest.FixtureRequest) -> Old:
     databases[request.param].clear()
     return databases[request.param]
-
-
-def converged(host: Old, *accounts: dict[str, Any], **options: Any) -> dict[str, Any]:
-    """Check mode foretells the run and writes nothing; a second run has nothing to do."""
-    before = host.everything()
-    foretold = host.accounts(*accounts, check=True, **options)
-    assert host.everything() == before
-    done = host.accounts(*accounts, **options)
-    assert done == foretold
-    after = host.everything()
-    again = host.accounts(*accounts, **options)
-    assert (again["changed"], again["actions"]) == (False, [])
-    assert host.everything() == after
-    return done
 
 
 def refused(host: Old, *accounts: dict[str, Any], **options: Any) -> str:
