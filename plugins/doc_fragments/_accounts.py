@@ -64,10 +64,11 @@ options:
     type: bool
     default: false
 requirements:
+  - argon2-cffi (Debian package python3-argon2) on the managed host for C(ARGON2ID)
   - >-
-    Passlib 1.7.4 (Debian package python3-passlib) on the managed host, where a password in clear
-    has to be made into a hash of, or verified against, one of the crypt schemes
-  - bcrypt (python3-bcrypt) for C(BLF-CRYPT), argon2-cffi (python3-argon2) for C(ARGON2ID)
+    Where the host has no libcrypt that can be called: Passlib 1.7.4 (python3-passlib) for a
+    password in clear that has to be made into a hash of, or verified against, one of the crypt
+    schemes, and bcrypt (python3-bcrypt) for C(BLF-CRYPT)
 notes:
   - An account is a row in C(dovecot_users), one in C(smtp_users) and its rows in
     C(smtp_destinations), as tine Groupware writes them. All changes of a run are one transaction.

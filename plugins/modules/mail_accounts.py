@@ -259,6 +259,17 @@ EXAMPLES = r"""
   groupware.mailserver.mail_accounts:
     src: people.csv
 
+# people.csv begins with a line of names; a cell that is empty says nothing:
+#   address,password_hash,quota,aliases,status
+#   ann@example.org,{SSHA256}...,2G,info@example.org sales@example.org,
+#   bob@example.org,{SSHA256}...,unlimited,,disabled
+
+- name: Who is not in the file any more is removed, but never more than 20 people in one run
+  groupware.mailserver.mail_accounts:
+    src: people.csv
+    prune: true
+    prune_limit: 20
+
 - name: Two accounts
   groupware.mailserver.mail_accounts:
     accounts:

@@ -66,25 +66,31 @@ class MariaDB:
     def socket(self) -> str:
         return str(self.directory / "sock")
 
+    def temporary(self) -> Path:
+        """A tmpdir of its own: a server that starts, also that of the set-up, empties it."""
+        directory = self.directory / "tmp"
+        directory.mkdir(exist_ok=True)
+        shutil.chown(directory, "mysql", "mysql")
+        return directory
+
     def install(self) -> None:
-        subprocess.run(
+        done = subprocess.run(
             [
                 "mariadb-install-db",
                 "--no-defaults",
                 "--user=mysql",
                 "--skip-test-db",
                 f"--datadir={self.directory / 'data'}",
+                f"--tmpdir={self.temporary()}",
             ],
-            check=True,
+            check=False,
             capture_output=True,
+            text=True,
             timeout=120,
         )
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self) -> None:
-        # A server that starts empties its tmpdir, which must not be that of another one.
-        temporary = self.directory / "tmp"
-        temporary.mkdir(exist_ok=True)
-        shutil.chown(temporary, "mysql", "mysql")
         program = shutil.which("mariadbd", path=os.environ["PATH"] + ":/usr/sbin:/usr/bin")
         assert program, "the tests need mariadb-server"
         self.process = subprocess.Popen(
@@ -94,7 +100,7 @@ class MariaDB:
                 "--user=mysql",
                 f"--datadir={self.directory / 'data'}",
                 f"--socket={self.socket}",
-                f"--tmpdir={temporary}",
+                f"--tmpdir={self.temporary()}",
                 "--skip-networking",
                 f"--pid-file={self.directory}/pid",
                 "--innodb-flush-log-at-trx-commit=2",

@@ -83,10 +83,12 @@ def proposals(
 ) -> list[Change]:
     """One change per wish, also where before and after are equal."""
     planner = _Planner(current, defaults, keyring)
-    return [
-        Change(before, planner.outcome(want, before), want)
-        for want, before in found(current, wanted)
-    ]
+    every = []
+    for want, before in found(current, wanted):
+        after = planner.outcome(want, before)
+        # What stays is kept once.
+        every.append(Change(before, before if after == before else after, want))
+    return every
 
 
 def found(current: Directory, wanted: Iterable[Wanted]) -> Iterable[tuple[Wanted, Account | None]]:

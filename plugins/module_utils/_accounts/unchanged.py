@@ -3,14 +3,15 @@
 """A large wish that changed nothing last time, on tables that have not changed since.
 
 The plan depends on the wish, the options, this code and what the tables hold, and on nothing else
-as long as it is empty. A run that finds nothing to do notes one digest of all four; a later run
-that comes to the same digest has nothing to do either. The server computes the part of the tables,
-in a fraction of the time that fetching them takes.
+as long as it is empty. A run that finds nothing to do notes a digest of the first three and one of
+the tables; a later run that comes to the same two has nothing to do either. The server computes
+that of the tables, in a fraction of the time that fetching them takes, and only for a known wish.
 
-Why this weakens nothing. What is noted went through scrypt with a salt of its own: who gets hold of
-the file, knows all of the wish but one password and has a dump of the database, pays for each guess
-what guessing at an expensive hash costs. It lies on the managed host alone (0600
-root), and nothing depends on it: one that is missing, damaged or foreign is no record.
+Why this weakens nothing. What is noted of the wish went through scrypt with a salt of its own: who
+gets hold of the file and knows all of the wish but one password pays for each guess what guessing
+at an expensive hash costs. What is noted of the tables is a checksum of all their rows. The file
+lies on the managed host alone (0600 root), and nothing depends on it: one that is missing, damaged
+or foreign is no record.
 """
 
 from __future__ import annotations
@@ -39,10 +40,11 @@ _SUM = "SELECT COUNT(*), SUM(CAST(CONV(LEFT(MD5({row}), 15), 16, 10) AS UNSIGNED
 
 
 class Note(NamedTuple):
-    """What a run that changed nothing leaves: its salted digest, and how many accounts it was."""
+    """What a run that changed nothing leaves: salted digests, and how many accounts it was."""
 
     salt: str
-    digest: str
+    wish: str
+    tables: str
     accounts: int
 
 
@@ -53,17 +55,17 @@ class Record:
         self._path = path
         self._key = hashlib.sha256(key.encode()).hexdigest()
 
-    def accounts(self, digest: bytes) -> int | None:
-        """The number of accounts of a wish that is on record, or None. Raises nothing."""
+    def known(self, wish: bytes) -> Note | None:
+        """The note of a wish that once changed nothing, or None. Raises nothing."""
         note = self._notes().get(self._key)
-        if note and hmac.compare_digest(_slow(digest, note.salt), note.digest):
-            return note.accounts
+        if note and hmac.compare_digest(_slow(wish, note.salt), note.wish):
+            return note
         return None
 
-    def note(self, digest: bytes, accounts: int) -> None:
+    def note(self, wish: bytes, tables: bytes, accounts: int) -> None:
         """Put a wish that changed nothing on record. Raises nothing."""
         salt = secrets.token_hex(16)
-        new = {self._key: Note(salt, _slow(digest, salt), accounts)}
+        new = {self._key: Note(salt, _slow(wish, salt), tables.hex(), accounts)}
         with contextlib.suppress(OSError), _locked(self._path) as directory:
             others = {key: note for key, note in self._notes().items() if key != self._key}
             kept = dict(list({**new, **others}.items())[:_KEPT])
@@ -74,8 +76,8 @@ class Record:
         try:
             found = json.loads(private_file.content(self._path))
             return {
-                str(key): Note(str(salt), str(digest), int(accounts))
-                for key, (salt, digest, accounts) in found["notes"].items()
+                str(key): Note(str(salt), str(wish), str(tables), int(accounts))
+                for key, (salt, wish, tables, accounts) in found["notes"].items()
                 if found["version"] == _VERSION
             }
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -93,10 +95,10 @@ def _slow(digest: bytes, salt: str) -> str:
     return hashlib.scrypt(digest, salt=salt.encode(), maxmem=1 << 26, **_SCRYPT).hex()
 
 
-def digest(wish: bytes, options: Mapping[str, Any], tables: object) -> bytes:
-    """One digest of all that a plan depends on."""
+def wish_digest(wish: bytes, options: Mapping[str, Any]) -> bytes:
+    """One digest of all that a plan depends on beside the tables."""
     said = json.dumps([_VERSION, sorted(options.items())], sort_keys=True, default=str)
-    parts = (wish, said.encode(), repr(tables).encode(), _code())
+    parts = (wish, said.encode(), _code())
     return hashlib.sha512(b"".join(hashlib.sha512(part).digest() for part in parts)).digest()
 
 
@@ -121,8 +123,8 @@ def _sources(package: str) -> bytes:
     return total.digest()
 
 
-def tables_digest(cursor: Any, names: Names, shape: Shape) -> tuple[object, ...]:
-    """Counts and sums over all that is read of the tables; a row that changes changes its sum."""
+def tables_digest(cursor: Any, names: Names, shape: Shape) -> bytes:
+    """A digest of counts and sums over all that is read of the tables: every row adds its own."""
     destinations = {"owner": shape.owner, **shape.destination}
     parts = (
         ("dovecot_users", _columns(IMAP, shape.imap)),
@@ -130,12 +132,12 @@ def tables_digest(cursor: Any, names: Names, shape: Shape) -> tuple[object, ...]
         ("smtp_destinations", _columns({"owner": "", **DESTINATION}, destinations)),
         ("smtp_virtual_domains", ["domain"]),
     )
-    found: list[object] = [repr(shape.lengths), shape.collation, shape.owner]
+    found: list[object] = [sorted(shape.lengths.items()), shape.collation, shape.owner]
     for table, columns in parts:
         row = f"JSON_ARRAY({', '.join(columns)})"
         cursor.execute(_SUM.format(row=row, table=names.table(table)))
-        found += [tuple(columns), *(str(value) for value in cursor.fetchall()[0])]
-    return tuple(found)
+        found += [columns, *(str(value) for value in cursor.fetchall()[0])]
+    return hashlib.sha512(json.dumps(found).encode()).digest()
 
 
 def _columns(fields: Mapping[str, str], there: Mapping[str, str]) -> list[str]:

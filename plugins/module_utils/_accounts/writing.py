@@ -34,6 +34,24 @@ class Statement(NamedTuple):
     rows: Sequence[tuple[object, ...]]
 
 
+class _Lines(Sequence[tuple[object, ...]]):
+    """Values that are made when they are asked for: those of a whole load would double it."""
+
+    def __init__(self, items: Sequence[Any], values: Callable[[Any], tuple[object, ...]]) -> None:
+        self._items = items
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[tuple[object, ...]]:
+        return map(self._values, self._items)
+
+    def __getitem__(self, index: Any) -> Any:
+        chosen = self._items[index]
+        return _Lines(chosen, self._values) if isinstance(index, slice) else self._values(chosen)
+
+
 class Table(NamedTuple):
     """One of the two tables of users, as it is in this database."""
 
@@ -250,7 +268,8 @@ def _rows_new(rows: _Rows, secret: Secrets, now: object) -> Iterator[Statement]:
     date = (now,) if table.dated else ()
     columns = [table.columns[name] for name in fields] + [MODIFIED] * len(date)
     values = _values(table, fields, secret)
-    yield Statement(_insert(table.quoted, columns), [(*values(row), *date) for row in rows.new])
+    lines = _Lines(rows.new, lambda row: (*values(row), *date))
+    yield Statement(_insert(table.quoted, columns), lines)
 
 
 def _values(
