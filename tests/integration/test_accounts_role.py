@@ -145,6 +145,25 @@ def test_new_people_have_the_status_of_the_role(inventory: Inventory, host: Host
     assert row["status"] == "disabled"
 
 
+def test_the_rows_are_those_of_the_tine_beside_us(inventory: Inventory, host: Host):
+    inventory.says("group_vars/all.yml", mailserver_users=[person("ann", password_hash=HASH)])
+    inventory.says(
+        "group_vars/mailserver_imap.yml",
+        accounts_client_idnr="tine-of-example",
+        accounts_instance="tine.example.org",
+        accounts_imap_domain="imap.example.org",
+        accounts_account_name_destination=False,
+        accounts_transaction_size=1,
+    )
+    inventory.run()
+    (row,) = host.rows("dovecot_users")
+    assert row["username"] == f"{row['userid']}@tine.example.org"
+    assert (row["instancename"], row["domain"]) == ("tine.example.org", "imap.example.org")
+    assert [row["client_idnr"] for row in host.rows("smtp_users")] == ["tine-of-example"]
+    assert host.destinations() == {("ann@example.org", row["username"], 0)}
+    assert "changed=0 " in inventory.run()
+
+
 def test_an_encrypted_password_is_merged_as_well(inventory: Inventory, host: Host):
     (inventory.path.parent / "key").write_text("key of the vault")
     key = f"--vault-password-file={inventory.path.parent}/key"

@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two writers at once, killed writers, lost servers: all or nothing."""
+"""A transaction that the server refuses, loses or settles otherwise, and names that two want."""
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from typing import Any
@@ -23,18 +22,6 @@ from .conftest import Failed, Host
 HASH = "{SSHA256}UNr1qcQwrYUHfdr00byC5KXJ1i8YUb5yVpyauePRO4MDo1wJ"
 
 
-def people(number: int, **said: Any) -> list[dict[str, Any]]:
-    return [
-        {
-            "address": f"p{n}@example.org",
-            "password_hash": HASH,
-            "aliases": [f"a{n}@example.org"],
-            **said,
-        }
-        for n in range(number)
-    ]
-
-
 def server(host: Host) -> _connection.Server:
     return _connection.Server(
         {
@@ -45,15 +32,6 @@ def server(host: Host) -> _connection.Server:
             "login_port": 3306,
         }
     )
-
-
-def test_two_runs_at_the_same_moment_make_each_account_once(host: Host):
-    runs = [host.start("mail_accounts", accounts=people(300)) for _run in range(3)]
-    results = [host.finish(run) for run in runs]
-    assert sum(result["counts"]["created"] for result in results) == 300
-    assert [result["changed"] for result in results].count(True) == 1
-    assert len(host.rows("dovecot_users")) == len(host.rows("smtp_users")) == 300
-    assert len(host.destinations()) == 600
 
 
 def outcome(host: Host, run: Any) -> str:
@@ -72,117 +50,6 @@ def test_two_runs_with_one_alias_give_it_to_one_of_them(host: Host):
     outcomes = [outcome(host, run) for run in runs]
     assert sorted(outcomes) == ["changed", "refused", "refused"]
     assert len(host.rows("smtp_destinations", source="info@example.org")) == 1
-
-
-@pytest.mark.parametrize("rounds", [6, pytest.param(50, marks=pytest.mark.long)])
-def test_a_killed_run_leaves_all_or_nothing(host: Host, rounds: int):
-    number = 1000
-    host.accounts(*turned(number, 1))
-    started = time.monotonic()
-    host.finish(host.start("mail_accounts", accounts=turned(number, 2)))
-    length = time.monotonic() - started
-    outcomes = set()
-    for turn in range(3, rounds + 3):
-        before = host.everything()
-        run = host.start("mail_accounts", accounts=turned(number, turn))
-        time.sleep(random.uniform(length / 3, length * 1.2))
-        run.kill()
-        run.communicate()
-        settled(host)
-        if host.rows("dovecot_users", quota_bytes=turn):
-            assert not host.accounts(*turned(number, turn))["changed"]
-            outcomes.add("all")
-        else:
-            assert host.everything() == before
-            assert host.accounts(*turned(number, turn))["counts"]["changed"] == number
-            outcomes.add("nothing")
-    assert outcomes
-
-
-def turned(number: int, turn: int) -> list[dict[str, Any]]:
-    """The same people with another quota and another alias each."""
-    return [
-        {**person, "quota": f"{turn}M", "aliases": [f"a{turn}-{n}@example.org"]}
-        for n, person in enumerate(people(number))
-    ]
-
-
-def settled(host: Host) -> None:
-    """Wait until the server has noticed that the client is gone."""
-    others = (
-        "SELECT 1 FROM information_schema.processlist WHERE user = 'root' AND id <> CONNECTION_ID()"
-    )
-    until = time.monotonic() + 30
-    while host.sql(others) and time.monotonic() < until:
-        time.sleep(0.05)
-
-
-def as_tine_does(host: Host, stop: threading.Event, faults: list[Exception]) -> None:
-    """Save one account again and again as tine does: update, delete its destinations, insert."""
-    connection = host.mariadb.connect()
-    connection.autocommit(False)
-    connection.cursor().execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    connection.commit()
-    while not stop.is_set():
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    f"UPDATE {host.table('smtp_users')} SET last_modified_time = NOW() "
-                    "WHERE userid = %s",
-                    ("t" * 40,),
-                )
-                cursor.execute(
-                    f"DELETE FROM {host.table('smtp_destinations')} WHERE userid = %s",
-                    ("t" * 40,),
-                )
-                cursor.execute(
-                    f"INSERT INTO {host.table('smtp_destinations')} (userid, source, destination, "
-                    "dispatch_address) VALUES (%s, 'tina@example.org', 'tina@example.org', 0)",
-                    ("t" * 40,),
-                )
-            connection.commit()
-        except pymysql.MySQLError as fault:
-            connection.rollback()
-            if fault.args[0] not in (1213, 1020):
-                faults.append(fault)
-    connection.close()
-
-
-def test_tine_writing_meanwhile_disturbs_nobody(host: Host):
-    for table, columns in (
-        ("dovecot_users", "password, loginname"),
-        ("smtp_users", "passwd, email"),
-    ):
-        owner = ", client_idnr" if table == "smtp_users" else ""
-        value = ", 'tine'" if owner else ""
-        host.sql(
-            f"INSERT INTO {host.table(table)} (userid, username, {columns}{owner}) VALUES "
-            f"(%s, 'tina@example.org', 'x', 'tina@example.org'{value})",
-            ("t" * 40,),
-        )
-    stop, faults = threading.Event(), []
-    writer = threading.Thread(target=as_tine_does, args=(host, stop, faults))
-    writer.start()
-    try:
-        for turn in range(6):
-            runs = [
-                host.start("mail_accounts", accounts=people(100, quota=f"{turn + 1}G")),
-                host.start(
-                    "mail_user",
-                    address="tina@example.org",
-                    client_idnr="tine",
-                    quota=f"{turn + 1}G",
-                    forwards=["x@far.example"] if turn % 2 else [],
-                ),
-            ]
-            for run in runs:
-                host.finish(run)
-    finally:
-        stop.set()
-        writer.join()
-    assert faults == []
-    assert {row["quota_bytes"] for row in host.rows("dovecot_users")} == {6 * 1024}
-    assert len(host.rows("smtp_users")) == 101
 
 
 # ---- the transaction

@@ -10,23 +10,32 @@ from mailhost import PEOPLE, letter
 ANN, BOB = PEOPLE["ann"], PEOPLE["bob"]
 FILES = ("/etc/postfix", "/etc/dovecot")
 
-BROKEN = [
-    # Postfix's own check lets these pass; its daemons fail when they meet them.
-    ({"postfix_settings": {"smtpd_tls_security_level": "enrypt"}}, "enrypt"),
-    (
-        {"postfix_settings": {"smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_dest"}},
-        "reject_unauth_dest",
+# Postfix's own check lets these pass; its daemons fail when they meet them. All are told at once.
+UNCHECKED = {
+    "smtpd_tls_security_level": "enrypt",
+    "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_dest",
+    "virtual_mailbox_maps": "proxy:mysqll:/etc/postfix/x.cf",
+    "message_size_limit": "50M",
+    "smtpd_helo_required": "yess",
+}
+BROKEN = {
+    "unchecked": (
+        {"postfix_settings": UNCHECKED},
+        {"enrypt", "reject_unauth_dest", "mysqll", "50M", "yess"},
     ),
-    ({"postfix_settings": {"virtual_mailbox_maps": "proxy:mysqll:/etc/postfix/x.cf"}}, "mysqll"),
-    ({"postfix_settings": {"message_size_limit": "50M"}}, "50M"),
-    ({"postfix_settings": {"smtpd_helo_required": "yess"}}, "yess"),
-    # These it does not.
-    ({"postfix_settings": {"smtpd_bannner": "x"}}, "smtpd_bannner"),
-    ({"postfix_settings": {"inet_protocols": "ipv7"}}, "ipv7"),
-    ({"dovecot_settings": {"mail_unknown_thing": "yes"}}, "mail_unknown_thing"),
-    ({"dovecot_settings": {"ssl": "requird"}}, "requird"),
-    ({"dovecot_settings": {"protocol imap": {"mail_max_userip_connections": "many"}}}, "many"),
-]
+    # These fail there, one at a time.
+    "smtpd_bannner": ({"postfix_settings": {"smtpd_bannner": "x"}}, {"smtpd_bannner"}),
+    "ipv7": ({"postfix_settings": {"inet_protocols": "ipv7"}}, {"ipv7"}),
+    "mail_unknown_thing": (
+        {"dovecot_settings": {"mail_unknown_thing": "yes"}},
+        {"mail_unknown_thing"},
+    ),
+    "requird": ({"dovecot_settings": {"ssl": "requird"}}, {"requird"}),
+    "many": (
+        {"dovecot_settings": {"protocol imap": {"mail_max_userip_connections": "many"}}},
+        {"many"},
+    ),
+}
 
 
 def standing(host):
@@ -34,13 +43,13 @@ def standing(host):
     return host.output("sh", "-c", f"find {' '.join(FILES)} -type f | sort | xargs sha256sum")
 
 
-@pytest.mark.parametrize(("overlay", "word"), BROKEN, ids=[word for _overlay, word in BROKEN])
-def test_a_broken_setting_fails_the_play_and_mail_goes_on(playbooks, hosts, overlay, word):
+@pytest.mark.parametrize(("overlay", "words"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_setting_fails_the_play_and_mail_goes_on(playbooks, hosts, overlay, words):
     before = [standing(host) for host in hosts]
     (variable,) = overlay
     failed = playbooks.fail("site", "--tags", variable.partition("_")[0], **overlay)
     assert failed.output.count("does not accept the new configuration") >= len(hosts)
-    assert word in failed.output
+    assert not {word for word in words if word not in failed.output}
     assert [standing(host) for host in hosts] == before
     for host in hosts:
         sent = letter(ANN.address, BOB.address)
