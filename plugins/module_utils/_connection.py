@@ -98,7 +98,7 @@ class Server:
     def _cursor(self) -> t.Any:
         if self._connection is None:
             self._connection = self._open()
-        return _Ahead(self._connection.cursor())
+        return _Cursor(self._connection.cursor())
 
     def _abandon(self) -> None:
         """Never COMMIT after an error; a connection that cannot even roll back is dropped."""
@@ -166,14 +166,23 @@ def _session(connection: t.Any, where: str) -> t.Any:
     return connection
 
 
-class _Ahead:
-    """A cursor that words the next statement of many rows while the server is busy with one."""
+class _Cursor:
+    """A cursor for many rows: it words the next statement while the server is busy with one.
+
+    What it streams is kept nowhere.
+    """
 
     def __init__(self, cursor: t.Any) -> None:
         self._cursor = cursor
 
     def __getattr__(self, name: str) -> t.Any:
         return getattr(self._cursor, name)
+
+    def stream(self, sql: str) -> t.Iterator[t.Any]:
+        """The rows of a statement as they come; all have to be taken before the next one."""
+        with pymysql.cursors.SSCursor(self._cursor.connection) as cursor:
+            cursor.execute(sql)
+            yield from iter(cursor.fetchone, None)
 
     def executemany(self, sql: str, rows: t.Sequence[t.Sequence[object]]) -> None:
         """Run a statement for all rows; an INSERT of many is some statements of a megabyte."""

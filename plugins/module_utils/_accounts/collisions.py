@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from .errors import shown
 from .model import ADDRESS_LENGTH, Account, Secret, fold
@@ -186,8 +187,8 @@ def _unhosted(current: Directory, every: Sequence[Change]) -> list[str]:
 
 
 def _still_there(current: Directory, every: Sequence[Change]) -> Iterator[str]:
-    """Who is to be gone but has another address, so that nobody would be removed."""
-    gone = [c for c in every if c.before is None and not c.want.present and not c.want.pruned]
+    """Who is to be gone, but the entry names an account that nobody means and that would stay."""
+    gone = [change for change in every if not change.want.present and not change.want.pruned]
     if not gone:
         return
     meant = {id(change.before) for change in every if change.before}
@@ -201,10 +202,12 @@ def _still_there(current: Directory, every: Sequence[Change]) -> Iterator[str]:
     for change in gone:
         want = change.want
         account = names.get(want.address) or names.get(want.username or "")
-        if account:
+        if account and account.smtp is None:
+            yield f"{want.label}: is to be gone, but names {_named(account)}."
+        elif account:
             yield (
-                f"{want.label}: no account has this address, but it names {_named(account)}: say "
-                "its address if it is to go, or leave this entry out."
+                f"{want.label}: is to be gone, but names {_named(account)}, which has another "
+                "address and would stay: say that address if it is to go, or leave this entry out."
             )
 
 
@@ -346,11 +349,13 @@ def _claimed_names(current: Directory, changes: Sequence[Change]) -> list[str]:
         had = set()
         if change.before and all(change.before[:2]):  # a row that is to be made takes its names
             had = {key(name) for name in change.before.name_set()}
+        has_it, gets_it = (change, False), (change, True)
         for name in change.after.name_set() if change.after else ():
-            new = key(name) not in had
-            other, was_new = claims.setdefault(key(name), (change, new))
+            folded = key(name)
+            new = folded not in had
+            other, was_new = claims.setdefault(folded, gets_it if new else has_it)
             if other is not change and other.after and (new or was_new):
-                faults[(id(change), key(name))] = _shared(current, change, name, other.after)
+                faults[(id(change), folded)] = _shared(current, change, name, other.after)
     for account in current.accounts:
         if id(account) not in touched:
             for name in account.name_set():
@@ -399,15 +404,15 @@ def _loops(current: Directory, changes: Sequence[Change]) -> list[str]:
     if not any(_forwards(change.after) for change in rerouted if change.after):
         return []
     graph = _graph(current, changes)
-    labels = {
-        current.key(row.source): change.want.label
+    starts = {
+        current.key(row.source): change.want
         for change in rerouted
         if change.after
         for row in change.after.destinations
     }
     return [
-        f"{labels[circle[0]]}: mail would run in a circle: {' -> '.join(circle)}."
-        for circle in _circles(graph, labels)
+        f"{starts[circle[0]].label}: mail would run in a circle: {' -> '.join(circle)}."
+        for circle in _circles(graph, starts)
     ]
 
 
@@ -417,23 +422,26 @@ def _forwards(account: Account) -> bool:
     return any(fold(row.target) not in own for row in account.destinations)
 
 
-def _graph(current: Directory, changes: Sequence[Change]) -> dict[str, set[str]]:
+_Graph = dict[str, tuple[str, ...]]  # where the mail for a source goes, beside its own mailbox
+
+
+def _graph(current: Directory, changes: Sequence[Change]) -> _Graph:
     touched = {id(change.before) for change in changes if change.before}
-    rows = [row for change in changes if change.after for row in change.after.destinations]
-    rows += [r for a in current.accounts if id(a) not in touched for r in a.destinations]
     gone = {c.before.smtp.hook for c in changes if c.before and c.before.smtp}
-    rows += [row for hook, row in current.beyond if hook not in gone]
-    graph: dict[str, set[str]] = {}
-    for row in rows:
+    graph: _Graph = {}
+    for row in chain(
+        (row for change in changes if change.after for row in change.after.destinations),
+        (row for a in current.accounts if id(a) not in touched for row in a.destinations),
+        (row for hook, row in current.beyond if hook not in gone),
+    ):
         source, target = current.key(row.source), current.key(row.target)
-        if source != target:
-            graph.setdefault(source, set()).add(target)
-        else:
-            graph.setdefault(source, set())
+        known = graph.setdefault(source, ())
+        if target != source and target not in known:
+            graph[source] = (*known, target)
     return graph
 
 
-def _next(graph: dict[str, set[str]], name: str) -> str:
+def _next(graph: _Graph, name: str) -> str:
     """The source that Postfix finds for a recipient: itself, without extension, the catch-all."""
     local, _at, domain = name.rpartition("@")
     for found in (name, f"{local.partition(EXTENSION)[0]}@{domain}", f"@{domain}"):
@@ -442,7 +450,7 @@ def _next(graph: dict[str, set[str]], name: str) -> str:
     return ""
 
 
-def _circles(graph: dict[str, set[str]], starts: Collection[str]) -> Iterator[list[str]]:
+def _circles(graph: _Graph, starts: Collection[str]) -> Iterator[list[str]]:
     """Depth first without recursion; a name that was left behind leads to no further circle."""
     done: set[str] = set()
     for start in sorted(starts):

@@ -45,7 +45,8 @@ _NEVER_HOSTED, _IN_NO_MAILBOX = _any_of(_NOT_HOSTED), _any_of(_NO_MAILBOX)
 
 def fold(name: str) -> str:
     """The name as the columns' collation sees it, as far as it is plain ASCII."""
-    return name.rstrip(" ").lower()
+    folded = name.rstrip(" ").lower()
+    return name if folded == name else folded  # a second copy of all names would be much memory
 
 
 def text_of(given: object, what: str) -> str:

@@ -43,14 +43,20 @@ OWNED = "SELECT userid, username, email FROM {smtp_users} WHERE client_idnr = %s
 NOW = "SELECT UTC_TIMESTAMP()"
 
 
+_ALONE = ("password", "home")  # no two rows have the same
+_IMAP_SHARED = tuple(name not in _ALONE for name in IMAP)
+_SMTP_SHARED = tuple(name not in _ALONE for name in SMTP)
+
+
 class Cursor(Protocol):
-    """What is used of a DB-API cursor."""
+    """What is used of a DB-API cursor, and rows one by one where a list of them would be large."""
 
     rowcount: int
 
     def execute(self, sql: str, values: Sequence[object] = ...) -> object: ...
     def executemany(self, sql: str, values: Sequence[Sequence[object]]) -> object: ...
     def fetchall(self) -> Sequence[Any]: ...
+    def stream(self, sql: str) -> Iterator[Any]: ...
 
 
 def chunks(items: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
@@ -212,17 +218,20 @@ class _Reading(ABC):
         return {name.rpartition("@")[2] for want in self.wanted for name in _asked(want)}
 
     def _keep_imap(self, rows: Iterable[Sequence[Any]]) -> None:
-        share = self._shared.setdefault  # the same names stand in many rows
         for values in rows:
-            row = ImapRow(*[share(value, value) for value in values])
+            row = ImapRow(*self._once(values, _IMAP_SHARED))
             self.imap[(row.userid, row.domain)] = row
 
     def _keep_smtp(self, rows: Iterable[Sequence[Any]]) -> None:
-        share = self._shared.setdefault
         for values in rows:
-            row = SmtpRow(*[share(value, value) for value in values])
+            row = SmtpRow(*self._once(values, _SMTP_SHARED))
             row = row._replace(forward_only=bool(row.forward_only))
             self.smtp[(row.hook, row.owner)] = row
+
+    def _once(self, values: Sequence[Any], shared: Sequence[bool]) -> list[Any]:
+        """The same name or word in many rows is one object."""
+        share = self._shared.setdefault
+        return [share(value, value) if often else value for value, often in zip(values, shared)]
 
     def _keep_destinations(self, rows: Iterable[Sequence[Any]]) -> None:
         share = self._shared.setdefault
@@ -289,9 +298,8 @@ class _Whole(_Reading):
         self._keep_smtp(self._all(self._smtp_sql + self.lock))
         self._keep_destinations(self._all(self._destination_sql))
 
-    def _all(self, sql: str) -> Sequence[Any]:
-        self.store.cursor.execute(worded(self.store.names, sql))
-        return self.store.cursor.fetchall()
+    def _all(self, sql: str) -> Iterator[Any]:
+        return self.store.cursor.stream(worded(self.store.names, sql))
 
 
 class _ByNames(_Reading):
