@@ -11,6 +11,7 @@ a quarter only forward; some domains have a catch-all; some people are disabled,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 ROWS_OF_A_PERSON = 3
@@ -67,20 +68,25 @@ TABLES = (
 )
 
 
-def fill(host: Any, rows: int) -> int:
-    """Fill the tables of a Host that has them, with so many destinations; return the people."""
+def script(tables: Mapping[str, str], database: str, rows: int) -> list[str]:
+    """The statements that fill these tables, by their quoted names, with so many destinations."""
     people = rows // ROWS_OF_A_PERSON
-    names = {name: host.table(name) for name in TABLES}
+    return [
+        f"USE `{database}`",
+        # The rows are known to be right, and sorting them into the indexes is what takes time.
+        "SET SESSION foreign_key_checks = 0, unique_checks = 0",
+        *(statement.format(people=people, hash=HASH, **tables) for statement in PEOPLE),
+        # Statistics are made by and by, and a plan is chosen by them.
+        f"ANALYZE TABLE {', '.join(tables.values())}",
+    ]
+
+
+def fill(host: Any, rows: int) -> None:
+    """Fill the tables of a Host that has them."""
     connection = host.mariadb.connect()
     try:
         with connection.cursor() as cursor:
-            cursor.execute(f"USE `{host.postfix}`")
-            # The rows are known to be right, and sorting them into the indexes is what takes time.
-            cursor.execute("SET SESSION foreign_key_checks = 0, unique_checks = 0")
-            for statement in PEOPLE:
-                cursor.execute(statement.format(people=people, hash=HASH, **names))
-            # Statistics are made by and by, and a plan is chosen by them.
-            cursor.execute(f"ANALYZE TABLE {', '.join(names.values())}")
+            for statement in script({t: host.table(t) for t in TABLES}, host.postfix, rows):
+                cursor.execute(statement)
     finally:
         connection.close()
-    return people

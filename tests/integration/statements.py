@@ -62,7 +62,6 @@ class Statement:
     role: str
     text: str
     dialect: str = "dovecot"  # whose variables are in it: postfix, dovecot, dict
-    charset: str = "utf8mb4"  # of the connection; that of the client library, unless it is said
 
     @property
     def of_everybody(self) -> bool:
@@ -146,7 +145,7 @@ def found(files: dict[str, str], role: str) -> Iterator[Statement]:
     for path, content in files.items():
         settings = _settings_of_postfix(content)
         if path.endswith(".cf") and "query" in settings:
-            yield Statement(path, role, settings["query"], "postfix", settings["charset"])
+            yield Statement(path, role, settings["query"], "postfix")
         elif role == "dovecot":
             yield from _of_dovecot(path, parsed(content))
 
