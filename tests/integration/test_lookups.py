@@ -263,7 +263,9 @@ def write_maps(place: Path, socket: str) -> str:
     for path, content in maps.items():
         if path.startswith("sql/"):
             (place / path).write_text(content)
-    (password,) = {re.search("^password = (.*)$", m, re.M)[1] for m in maps.values() if "query" in m}
+    (password,) = {
+        re.search("^password = (.*)$", m, re.M)[1] for m in maps.values() if "query" in m
+    }
     return password
 
 

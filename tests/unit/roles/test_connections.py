@@ -41,7 +41,9 @@ def dovecot_connections(generation: str) -> int:
 
     workers = int(top.settings.get("auth_worker_max_count", DOVECOT_WORKERS))
     names = {section.name: section for section in top.sections}
-    dictionaries = names["dict"].settings if generation == "2.3" else names["dict_server"].names("dict")
+    dictionaries = (
+        names["dict"].settings if generation == "2.3" else names["dict_server"].names("dict")
+    )
     assert dictionaries
     return processes("auth-worker", workers) + processes("dict", limit) * len(dictionaries)
 
