@@ -12,9 +12,10 @@ description:
   - Creates the tables of tine Groupware's mail schema of 2026 that are missing, and what this
     collection adds to them.
   - The additions are wider password columns, indexes, the generated columns
-    C(smtp_users.routing_domain) and C(smtp_destinations.source_domain), the table
-    C(smtp_virtual_domains), the table C(dovecot_last_login) with two triggers, and the table
-    C(mailserver_lock). tine keeps reading and writing all of it.
+    C(routing_domain) and C(address_domain) of C(smtp_users), C(source_domain) and
+    C(alias_domain) of C(smtp_destinations), the table C(smtp_virtual_domains), the table
+    C(dovecot_last_login) with two triggers, and the table C(mailserver_lock). tine keeps reading
+    and writing all of it.
   - Tables that are there in the form of an older generation are refused, and nothing is changed.
   - The databases have to exist.
 author:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from ansible.module_utils.testing import patch_module_args
 MODULES = "ansible_collections.groupware.mailserver.plugins.modules"
 CHECKOUT = Path(__file__).parents[2]
 RUNNER = Path(__file__).with_name("run_module.py")
+TRIXIE = "localhost/groupware-mailserver-ready:trixie"
 ROWS_OF = ("dovecot_users", "smtp_users", "smtp_destinations", "smtp_virtual_domains")
 
 
@@ -140,6 +141,35 @@ class MariaDB:
         )
 
 
+@dataclass
+class Contained(MariaDB):
+    """The MariaDB of Debian 13 in a container; its socket lies in our directory."""
+
+    name: str = field(default_factory=lambda: f"mailserver-mariadb-{os.getpid()}")
+
+    def install(self) -> None:
+        subprocess.run([CHECKOUT / "tests/bed/image-ready.sh", "trixie"], check=True, timeout=1200)
+
+    def start(self) -> None:
+        data, place = "/var/lib/new", self.directory
+        options = f"--no-defaults --user=root --datadir={data}"
+        server = (
+            f"mariadb-install-db {options} --skip-test-db >/dev/null && exec mariadbd {options} "
+            f"--socket={self.socket} --skip-networking --innodb-flush-log-at-trx-commit=2 "
+            f"--log-error={place}/error.log"
+        )
+        command = ["podman", "run", "--rm", "--name", self.name, "--network", "none"]
+        command += ["--volume", f"{place}:{place}", TRIXIE, "bash", "-c", server]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self._await()
+
+    def stop(self) -> None:
+        subprocess.run(
+            ["podman", "rm", "-f", "-t", "0", self.name], check=True, capture_output=True
+        )
+        self.process.wait(60)
+
+
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDB]:
     directory = Path(tempfile.mkdtemp(prefix="mailserver-"))
@@ -150,6 +180,16 @@ def mariadb() -> Iterator[MariaDB]:
     yield server
     server.stop()
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def trixie() -> Iterator[MariaDB]:
+    with tempfile.TemporaryDirectory(prefix="mailserver-") as directory:
+        server = Contained(Path(directory))
+        server.install()
+        server.start()
+        yield server
+        server.stop()
 
 
 class Failed(AssertionError):

@@ -4,62 +4,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pymysql
 import pytest
 
-from .conftest import CHECKOUT, Host, MariaDB
+from .conftest import Host
 
 HASH = "{SSHA256}UNr1qcQwrYUHfdr00byC5KXJ1i8YUb5yVpyauePRO4MDo1wJ"
 TINE = "57a8b3cbd5bfb9b0b5ca2cf3ee9da3e0b0f6f5f0"
-TRIXIE = "localhost/groupware-mailserver-ready:trixie"
-
-
-@dataclass
-class Contained(MariaDB):
-    """The MariaDB of Debian 13 in a container; its socket lies in our directory."""
-
-    name: str = field(default_factory=lambda: f"mailserver-mariadb-{os.getpid()}")
-
-    def install(self) -> None:
-        subprocess.run([CHECKOUT / "tests/bed/image-ready.sh", "trixie"], check=True, timeout=1200)
-
-    def start(self) -> None:
-        data, place = "/var/lib/new", self.directory
-        options = f"--no-defaults --user=root --datadir={data}"
-        server = (
-            f"mariadb-install-db {options} --skip-test-db >/dev/null && exec mariadbd {options} "
-            f"--socket={self.socket} --skip-networking --innodb-flush-log-at-trx-commit=2 "
-            f"--log-error={place}/error.log"
-        )
-        command = ["podman", "run", "--rm", "--name", self.name, "--network", "none"]
-        command += ["--volume", f"{place}:{place}", TRIXIE, "bash", "-c", server]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        self._await()
-
-    def stop(self) -> None:
-        subprocess.run(
-            ["podman", "rm", "-f", "-t", "0", self.name], check=True, capture_output=True
-        )
-        self.process.wait(60)
-
-
-@pytest.fixture(scope="module")
-def trixie() -> Iterator[MariaDB]:
-    with tempfile.TemporaryDirectory(prefix="mailserver-") as directory:
-        server = Contained(Path(directory))
-        server.install()
-        server.start()
-        yield server
-        server.stop()
 
 
 @pytest.fixture(params=["mariadb", "trixie"])

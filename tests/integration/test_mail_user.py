@@ -78,6 +78,7 @@ def test_a_plain_account_leaves_the_rows_that_tine_writes(host: Host):
         "status": "enabled",
         "expiry_date": None,
         "routing_domain": None,
+        "address_domain": "example.org",
     }
     assert host.rows("smtp_destinations") == [
         {
@@ -89,6 +90,7 @@ def test_a_plain_account_leaves_the_rows_that_tine_writes(host: Host):
             "expiry_date": None,
             "last_modified_time": None,
             "source_domain": "example.org",
+            "alias_domain": None,
         }
     ]
     assert len(set(hashes)) == 2

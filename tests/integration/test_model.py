@@ -24,7 +24,7 @@ TINE = "0123456789abcdef0123456789abcdef01234567"
 READY = "{SSHA256}UNr1qcQwrYUHfdr00byC5KXJ1i8YUb5yVpyauePRO4MDo1wJ"  # of "pw-a"
 OTHER = "{SSHA256}GnHFWD+ENJTvfn+X7LpDlRdus2fj0E4KeFCTAYXABVGI6jMl"  # of "pw-b"
 # Beside the rows: when they were written, and what the server makes of them by itself.
-ASIDE = ("last_modified_time", "routing_domain", "source_domain")
+ASIDE = ("last_modified_time", "routing_domain", "address_domain", "source_domain", "alias_domain")
 TABLES = ("dovecot_users", "smtp_users", "smtp_destinations")
 
 

@@ -168,12 +168,19 @@ TABLES = (
                 "(IF(`username` = `email`, NULL, SUBSTRING_INDEX(`username`, '@', -1))) VIRTUAL",
                 added=True,
             ),
+            Column(
+                "address_domain",
+                "varchar(80)",
+                "GENERATED ALWAYS AS (SUBSTRING_INDEX(`email`, '@', -1)) VIRTUAL",
+                added=True,
+            ),
         ),
         (
             Key("PRIMARY", "PRIMARY KEY (`userid`,`client_idnr`)"),
             Key("username", "UNIQUE KEY `username` (`username`)"),
             Key("email", "UNIQUE KEY `email` (`email`)"),
             Key("routing_domain", "KEY `routing_domain` (`routing_domain`)", added=True),
+            Key("address_domain", "KEY `address_domain` (`address_domain`)", added=True),
         ),
     ),
     Table(
@@ -191,12 +198,21 @@ TABLES = (
                 "GENERATED ALWAYS AS (SUBSTRING_INDEX(`source`, '@', -1)) VIRTUAL",
                 added=True,
             ),
+            # Without the rows of usernames to themselves, which make no mail domain.
+            Column(
+                "alias_domain",
+                "varchar(80)",
+                "GENERATED ALWAYS AS "
+                "(IF(`source` = `destination`, NULL, SUBSTRING_INDEX(`source`, '@', -1))) VIRTUAL",
+                added=True,
+            ),
         ),
         (
             Key("force_unique", "UNIQUE KEY `force_unique` (`source`,`destination`)"),
             Key("userid", "KEY `userid` (`userid`)", added=True),
             Key("source", "KEY `source` (`source`)", added=True),
             Key("source_domain", "KEY `source_domain` (`source_domain`)", added=True),
+            Key("alias_domain", "KEY `alias_domain` (`alias_domain`)", added=True),
             Key(
                 "",
                 "CONSTRAINT `smtp_destinations::userid--smtp_users::userid` FOREIGN KEY "
