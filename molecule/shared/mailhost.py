@@ -176,6 +176,21 @@ class MailHost:
         chosen = [part for unit in units for part in ("-u", unit)]
         return self.run("journalctl", "--no-pager", f"--since={since}", *chosen, check=False).stdout
 
+    def play(self, playbook, *arguments, **variables):
+        """Runs a playbook of the collection on this host alone."""
+        done = subprocess.run(
+            ["ansible-playbook", f"--inventory={MOLECULE}/inventory", f"--limit={self.name}"]
+            + [f"--extra-vars={json.dumps(variables)}", *arguments]
+            + [f"groupware.mailserver.{playbook}"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env={**os.environ, **_containers_conf()},
+        )
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+        return done.stdout
+
     def queue(self):
         listed = self.output("postqueue", "-j").splitlines()
         return [json.loads(line) for line in listed]

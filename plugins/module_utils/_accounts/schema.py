@@ -67,9 +67,10 @@ class Table:
 
 NOT_NULL = "NOT NULL"
 _STATUS = (
-    Column("status", "varchar(80)"),
-    Column("expiry_date", "datetime"),
-    Column("last_modified_time", "datetime"),
+    # A tine that does not have them yet lists the columns that it writes: NULL means active.
+    Column("status", "varchar(80)", added=True),
+    Column("expiry_date", "datetime", added=True),
+    Column("last_modified_time", "datetime", added=True),
 )
 _CASCADE = "ON DELETE CASCADE ON UPDATE CASCADE"
 
