@@ -13,6 +13,7 @@ TABLES = {
     "dovecot_usage",
     "dovecot_master_users",
     "dovecot_last_login",
+    "dovecot_sessions_to_end",
     "smtp_users",
     "smtp_destinations",
     "smtp_virtual_domains",

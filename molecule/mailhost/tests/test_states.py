@@ -59,6 +59,10 @@ SUBJECTS = {
 }
 
 
+# In the domain of a catch-all.
+LEFT = Person("left.state@second.example", "left.state@second.example", "left-Wq7-planted")
+
+
 # --- the doors: what a client is told, None where it is let in
 
 
@@ -141,8 +145,9 @@ def has_expired(mailhost):
 @pytest.fixture(scope="module")
 def people(mailhost):
     """Everybody of the table."""
+    left = {"address": LEFT.address, "password": LEFT.password, "status": "disabled"}
     present = [entry(state) for state in STATES]
-    mailhost.play("accounts", mailserver_users=present)
+    mailhost.play("accounts", mailserver_users=[*present, {**left, "reuse_mail": True}])
     changes = [{"address": person("deleted").address, "state": "absent"}, entry("changed")]
     changes[1]["password"] = CHANGED.password
     mailhost.play("accounts", mailserver_users=changes)
@@ -150,7 +155,8 @@ def people(mailhost):
         null = f"UPDATE {table} SET status = NULL, expiry_date = NULL WHERE username = "
         mailhost.sql(f"{null}'{person('null').username}'", database)
     yield
-    absent = [{"address": person(state).address, "state": "absent"} for state in STATES]
+    everybody = [LEFT, *map(person, STATES)]
+    absent = [{"address": one.address, "state": "absent"} for one in everybody]
     mailhost.play("accounts", mailserver_users=absent)
 
 
@@ -206,15 +212,11 @@ def test_mail_for_the_deleted_is_refused(mailhost, people):
 
 # Bob has this alias as well as `disabled`, who forwards everything to a place outside.
 SHARED = "shared.alias@example.org"
-# In the domain of a catch-all.
-LEFT = Person("left.state@second.example", "left.state@second.example", "left-Wq7-planted")
 
 
 @pytest.fixture(scope="module")
 def rejecting(mailhost, in_time):
     """The host as `mailserver_inactive_mail: reject` makes it."""
-    left = {"address": LEFT.address, "password": LEFT.password, "status": "disabled"}
-    mailhost.play("accounts", mailserver_users=[{**left, "reuse_mail": True}])
     for owner, target in ((person("disabled"), "private@outside.test"), (BOB, BOB.address)):
         mailhost.sql(
             "INSERT INTO smtp_destinations (userid, source, destination) "
@@ -222,11 +224,10 @@ def rejecting(mailhost, in_time):
             f"WHERE username = '{owner.username}'",
             "postfix",
         )
-    mailhost.play("site", "--tags=postfix", mailserver_inactive_mail="reject")
+    mailhost.play("site", "--tags=postfix_configure", mailserver_inactive_mail="reject")
     yield
-    mailhost.play("site", "--tags=postfix")
+    mailhost.play("site", "--tags=postfix_configure")
     mailhost.sql(f"DELETE FROM smtp_destinations WHERE source = '{SHARED}'", "postfix")
-    mailhost.play("accounts", mailserver_users=[{"address": LEFT.address, "state": "absent"}])
 
 
 @pytest.mark.parametrize("to", [lambda state: person(state).address, alias], ids=["own", "alias"])

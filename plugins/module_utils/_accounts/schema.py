@@ -151,6 +151,22 @@ TABLES = (
         added=True,
         parent="dovecot_users",
     ),
+    # Whose sessions the IMAP hosts are to end, written with the change that is the reason.
+    Table(
+        DOVECOT,
+        "dovecot_sessions_to_end",
+        (
+            Column("id", "bigint(20) unsigned", "NOT NULL AUTO_INCREMENT"),
+            Column("username", "varchar(80)", NOT_NULL),
+            Column("since", "datetime", NOT_NULL),
+        ),
+        (
+            Key("PRIMARY", "PRIMARY KEY (`id`)"),
+            Key("since", "KEY `since` (`since`)"),
+        ),
+        added=True,
+        parent="dovecot_users",
+    ),
     Table(
         POSTFIX,
         "smtp_users",
