@@ -26,6 +26,7 @@ MOLECULE = Path(__file__).resolve().parents[1]
 TOP = MOLECULE.parent
 ANSWER = 90.0  # seconds for one answer: Dovecot 2.4 takes 60 to notice that its database is gone
 SOON = 30.0  # seconds for something to come about
+NAME = "groupware.mailserver"
 CLIENT = "client"  # the foreign container, which also is the rest of the world
 
 
@@ -178,10 +179,21 @@ class MailHost:
 
     def play(self, playbook, *arguments, **variables):
         """Runs a playbook of the collection on this host alone."""
+        extra = f"--extra-vars={json.dumps(variables)}"
+        return self._ansible(
+            "ansible-playbook", f"--limit={self.name}", extra, *arguments, f"{NAME}.{playbook}"
+        )
+
+    def accounts(self, *entries):
+        """Runs mail_accounts alone, which takes a third of the time of its playbook."""
+        given = json.dumps({"accounts": entries})
+        return self._ansible(
+            "ansible", self.name, f"--module-name={NAME}.mail_accounts", f"-a{given}"
+        )
+
+    def _ansible(self, *command):
         done = subprocess.run(
-            ["ansible-playbook", f"--inventory={MOLECULE}/inventory", f"--limit={self.name}"]
-            + [f"--extra-vars={json.dumps(variables)}", *arguments]
-            + [f"groupware.mailserver.{playbook}"],
+            [*command, f"--inventory={MOLECULE}/inventory"],
             check=False,
             capture_output=True,
             text=True,

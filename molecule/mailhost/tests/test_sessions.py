@@ -83,10 +83,10 @@ def logged_in(mailhost, name):
 
 @pytest.fixture(scope="module")
 def people(mailhost):
-    mailhost.play("accounts", mailserver_users=[entry(name) for name in NAMES])
+    mailhost.accounts(*map(entry, NAMES))
     yield
     absent = [{"address": person(name).address, "state": "absent"} for name in NAMES]
-    mailhost.play("accounts", mailserver_users=absent)
+    mailhost.accounts(*absent)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_sessions_end_after_a_run_that_came_to_nothing_else(mailhost, people, un
     """The accounts were written; the run died before it came to the sessions."""
     with logged_in(mailhost, "missed") as here:
         new = {**entry("missed"), "password": "another-Ws9-planted"}
-        mailhost.play("accounts", mailserver_users=[new], accounts_imap_hosts=[])
+        mailhost.accounts(new)
         assert here.open() == ALL
         looks(mailhost)
         assert here.open() == set()

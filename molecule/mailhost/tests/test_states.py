@@ -147,17 +147,17 @@ def people(mailhost):
     """Everybody of the table."""
     left = {"address": LEFT.address, "password": LEFT.password, "status": "disabled"}
     present = [entry(state) for state in STATES]
-    mailhost.play("accounts", mailserver_users=[*present, {**left, "reuse_mail": True}])
+    mailhost.accounts(*present, {**left, "reuse_mail": True})
     changes = [{"address": person("deleted").address, "state": "absent"}, entry("changed")]
     changes[1]["password"] = CHANGED.password
-    mailhost.play("accounts", mailserver_users=changes)
+    mailhost.accounts(*changes)
     for database, table in (("dovecot", "dovecot_users"), ("postfix", "smtp_users")):
         null = f"UPDATE {table} SET status = NULL, expiry_date = NULL WHERE username = "
         mailhost.sql(f"{null}'{person('null').username}'", database)
     yield
     everybody = [LEFT, *map(person, STATES)]
     absent = [{"address": one.address, "state": "absent"} for one in everybody]
-    mailhost.play("accounts", mailserver_users=absent)
+    mailhost.accounts(*absent)
 
 
 @pytest.fixture(scope="module")
