@@ -93,4 +93,5 @@ def test_the_program_sees_each_name_once_and_again_after_a_restored_backup(host:
         assert program.changed(cursor, last + 100) == ({"ann@example.org"}, last)
         here = [program.Session(name, "1") for name in ("ann@example.org", "bob@example.org", "x")]
         assert program.gone(cursor, here) == {"ann@example.org", "x"}
+        assert program.gone(cursor, [program.Session("Bob@Example.org", "1")]) == set()
         assert program.gone(cursor, []) == set()

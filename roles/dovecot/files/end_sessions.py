@@ -45,6 +45,11 @@ class Session(NamedTuple):
     username: str
     process: str
 
+    @property
+    def name(self) -> str:
+        """To be compared: Dovecot and SQL need not spell it alike."""
+        return self.username.lower()
+
 
 def main() -> int:
     """End what is to end; 1 if that was not possible."""
@@ -62,7 +67,8 @@ def end() -> int:
         # First whom the table names, then who is logged in: a login after the change may stay.
         named, last = changed(cursor, state.read())
         here = sessions()
-        over = [s for s in here if s.username in named | gone(cursor, here)]
+        ending = named | gone(cursor, here)
+        over = [session for session in here if session.name in ending]
         for username in sorted({session.username for session in over}):
             doveadm("kick", "--", username)
             print(f"ended the sessions of {username}", flush=True)
@@ -106,16 +112,16 @@ def changed(cursor: Any, before: int) -> tuple[set[str], int]:
         return set(), before
     # Lower than what was seen: the database comes from a backup.
     cursor.execute(NAMED, (before if last >= before else 0, last))
-    return {username for (username,) in cursor.fetchall()}, last
+    return {username.lower() for (username,) in cursor.fetchall()}, last
 
 
 def gone(cursor: Any, here: Iterable[Session]) -> set[str]:
     """Those of the people here who could not log in again."""
-    names = sorted({session.username for session in here})
+    names = sorted({session.name for session in here})
     active: set[str] = set()
     for start in range(0, len(names), 1000):
         cursor.execute(STILL, (names[start : start + 1000],))
-        active.update(username for (username,) in cursor.fetchall())
+        active.update(username.lower() for (username,) in cursor.fetchall())
     return set(names) - active
 
 
