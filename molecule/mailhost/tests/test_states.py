@@ -50,6 +50,7 @@ def entry(state, **more):
     return {**said, "reuse_mail": True, **STATES[state], **more}
 
 
+MASTER_PASSWORD = "master-Wq9-planted"
 FORMER, CHANGED = person("changed"), replace(person("changed"), password="another-Wq8-planted")
 SUBJECTS = {
     **{state: person(state) for state in STATES},
@@ -98,7 +99,24 @@ def submission(mailhost, one):
     return None if code == 235 else f"{code} {words.decode()}"
 
 
+def master_imap(mailhost, one):
+    return imap(mailhost, as_master(one, "boss"))
+
+
+def master_sieve(mailhost, one):
+    return managesieve(mailhost, as_master(one, "clerk"))
+
+
+def as_master(one, master):
+    """A login as somebody with the password of a master."""
+    wrong = one == SUBJECTS["wrong password"]
+    password = "wrong" if wrong else MASTER_PASSWORD
+    return replace(one, username=f"{one.username}*{master}", password=password)
+
+
+MASTERS = {"master_imap": master_imap, "master_sieve": master_sieve}
 DOORS = {"imap": imap, "pop3": pop3, "managesieve": managesieve, "submission": submission}
+DOORS |= MASTERS
 
 
 def answers(mailhost, subjects):
@@ -154,7 +172,13 @@ def people(mailhost):
     for database, table in (("dovecot", "dovecot_users"), ("postfix", "smtp_users")):
         null = f"UPDATE {table} SET status = NULL, expiry_date = NULL WHERE username = "
         mailhost.sql(f"{null}'{person('null').username}'", database)
+    mailhost.sql(
+        "REPLACE INTO dovecot_master_users (username, password, service) VALUES "
+        f"('boss', '{{PLAIN}}{MASTER_PASSWORD}', 'all'), "
+        f"('clerk', '{{PLAIN}}{MASTER_PASSWORD}', 'sieve')"
+    )
     yield
+    mailhost.sql("DELETE FROM dovecot_master_users WHERE username IN ('boss', 'clerk')")
     everybody = [LEFT, *map(person, STATES)]
     absent = [{"address": one.address, "state": "absent"} for one in everybody]
     mailhost.accounts(*absent)
@@ -175,21 +199,38 @@ def test_the_active_come_in(in_time, door, state):
     assert in_time["after"][door, state] is None
 
 
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("state", [*INACTIVE, "deleted", "former password"])
-def test_the_inactive_stay_out_and_hear_what_a_wrong_password_hears(in_time, door, state):
-    told = in_time["after"][door, "wrong password"]
-    assert told is not None
-    said = in_time["after"][door, state]
+REFUSED = [(state, door) for door in DOORS for state in (*INACTIVE, "deleted", "former password")]
+# A master does not need the person's password.
+NOT_ASKED = {("former password", door) for door in MASTERS}
+
+
+@pytest.mark.parametrize(("state", "door"), [cell for cell in REFUSED if cell not in NOT_ASKED])
+def test_the_inactive_stay_out_and_hear_nothing_about_it(in_time, state, door):
+    # With the right password of a master, whose words are others, they are like nobody at all.
+    like = "deleted" if door in MASTERS else "wrong password"
+    said, told = in_time["after"][door, state], in_time["after"][door, like]
     assert said is not None
-    assert said.replace(SUBJECTS[state].username, "") == told.replace(
-        SUBJECTS["wrong password"].username, ""
+    assert told is not None
+    said, told = (
+        words.replace(SUBJECTS[name].username, "") for words, name in ((said, state), (told, like))
     )
+    assert said == told
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_before_an_expiry_the_person_comes_in(in_time, door):
     assert in_time["before"][door, "soon"] is None
+
+
+def test_a_master_comes_in_by_the_service_of_its_row_alone(mailhost, people):
+    one = person("enabled")
+    assert imap(mailhost, as_master(one, "clerk")) is not None
+    assert managesieve(mailhost, as_master(one, "boss")) is None
+
+
+@pytest.mark.parametrize("door", [imap, managesieve, submission])
+def test_a_master_is_no_person(mailhost, people, door):
+    assert door(mailhost, Person("boss", "boss", MASTER_PASSWORD)) is not None
 
 
 # --- incoming mail

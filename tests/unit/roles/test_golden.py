@@ -90,6 +90,7 @@ def test_passwords_are_in_the_files_for_secrets_alone(rendered):
     assert {path for path in holding if not path.startswith("sql/")} == {
         "dovecot-sql.conf",
         "dovecot-dict-sql.conf",
+        "dovecot-master-sql.conf",
         "end-sessions.cnf",
     }
 
