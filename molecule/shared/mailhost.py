@@ -26,6 +26,7 @@ MOLECULE = Path(__file__).resolve().parents[1]
 TOP = MOLECULE.parent
 ANSWER = 90.0  # seconds for one answer: Dovecot 2.4 takes 60 to notice that its database is gone
 SOON = 30.0  # seconds for something to come about
+NAME = "groupware.mailserver"
 CLIENT = "client"  # the foreign container, which also is the rest of the world
 
 
@@ -175,6 +176,32 @@ class MailHost:
     def journal(self, *units, since="-3min"):
         chosen = [part for unit in units for part in ("-u", unit)]
         return self.run("journalctl", "--no-pager", f"--since={since}", *chosen, check=False).stdout
+
+    def play(self, playbook, *arguments, **variables):
+        """Runs a playbook of the collection on this host alone."""
+        extra = f"--extra-vars={json.dumps(variables)}"
+        return self._ansible(
+            "ansible-playbook", f"--limit={self.name}", extra, *arguments, f"{NAME}.{playbook}"
+        )
+
+    def accounts(self, *entries):
+        """Runs mail_accounts alone, which takes a third of the time of its playbook."""
+        given = json.dumps({"accounts": entries})
+        return self._ansible(
+            "ansible", self.name, f"--module-name={NAME}.mail_accounts", f"-a{given}"
+        )
+
+    def _ansible(self, *command):
+        done = subprocess.run(
+            [*command, f"--inventory={MOLECULE}/inventory"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env={**os.environ, **_containers_conf()},
+        )
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+        return done.stdout
 
     def queue(self):
         listed = self.output("postqueue", "-j").splitlines()

@@ -155,12 +155,19 @@ def _prune_limit(given: object) -> list[str]:
     return []
 
 
+def _inactive_mail(given: object) -> list[str]:
+    if given in ("deliver", "reject"):
+        return []
+    return [f"{shown(given)} is neither deliver nor reject."]
+
+
 _RULES: Mapping[str, Callable[[object], list[str]]] = {
     "mailserver_hostname": _hostname,
     "mailserver_domains": _domains,
     "mailserver_users_files": _files,
     "mailserver_users_prune": _boolean,
     "mailserver_users_prune_limit": _prune_limit,
+    "mailserver_inactive_mail": _inactive_mail,
     "mailserver_postmaster": _postmaster,
     "mailserver_dovecot_database": _database,
     "mailserver_postfix_database": _database,

@@ -14,8 +14,10 @@ description:
   - The additions are wider password columns, indexes, the generated columns
     C(routing_domain) and C(address_domain) of C(smtp_users), C(source_domain) and
     C(alias_domain) of C(smtp_destinations), the table C(smtp_virtual_domains), the table
-    C(dovecot_last_login) with two triggers, and the table C(mailserver_lock). tine keeps reading
-    and writing all of it.
+    C(dovecot_last_login) with two triggers, and the tables C(dovecot_sessions_to_end) and
+    C(mailserver_lock). tine keeps reading and writing all of it.
+  - Tables that lack C(status), C(expiry_date) and C(last_modified_time) alone get them too. NULL is
+    an active account.
   - Tables that are there in the form of an older generation are refused, and nothing is changed.
   - The databases have to exist.
 author:

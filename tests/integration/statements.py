@@ -20,10 +20,10 @@ CASES = {
         "set": "__postfix_files",
         "variables": {"postfix_virtual_domains": "declared"},
     },
-    "postfix, domains derived": {
+    "postfix, domains derived, nothing for who is inactive": {
         "role": "postfix",
         "set": "__postfix_files",
-        "variables": {"postfix_virtual_domains": "derived"},
+        "variables": {"postfix_virtual_domains": "derived", "postfix_inactive_mail": "reject"},
     },
     "dovecot 2.3": {
         "role": "dovecot",

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
 from .model import Account, ImapRow, Secret, SmtpRow
@@ -108,24 +107,6 @@ def _routes(account: Account) -> Routes:
     return min(forms, key=lambda form: len(form.strays))
 
 
-def sessions_to_end(changes: Sequence[Change], now: datetime) -> list[str]:
-    """Usernames whose open sessions should not go on: gone, renamed, locked, or a new password.
-
-    now is UTC without a zone, as the rows hold expiry dates.
-    """
-    return sorted(
-        {c.before.username for c in changes if c.before and _ends(c.before, c.after, now)}
-    )
-
-
-def _ends(before: Account, after: Account | None, now: datetime) -> bool:
-    if after is None or before.username != after.username:
-        return True
-    if any(isinstance(row.password, Secret) and not row.password.known for row in after.rows()):
-        return True
-    return _is_active(before, now) and not _is_active(after, now)
-
-
 def mail_to_move(changes: Sequence[Change]) -> list[dict[str, str]]:
     """Homes that change by their account's wish: who moves the mail needs from, to and username."""
     rows = [(c.before.imap, c.after.imap) for c in changes if c.before and c.after]
@@ -134,13 +115,6 @@ def mail_to_move(changes: Sequence[Change]) -> list[dict[str, str]]:
         for was, becomes in rows
         if was and was.home and becomes and was.home != becomes.home
     ]
-
-
-def _is_active(account: Account, now: datetime) -> bool:
-    return all(
-        (row.status or ENABLED) == ENABLED and not (row.expires and row.expires <= now)
-        for row in account.rows()
-    )
 
 
 def _secrecy(password: object) -> str:

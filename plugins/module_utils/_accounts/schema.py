@@ -67,9 +67,10 @@ class Table:
 
 NOT_NULL = "NOT NULL"
 _STATUS = (
-    Column("status", "varchar(80)"),
-    Column("expiry_date", "datetime"),
-    Column("last_modified_time", "datetime"),
+    # A tine that does not have them yet lists the columns that it writes: NULL means active.
+    Column("status", "varchar(80)", added=True),
+    Column("expiry_date", "datetime", added=True),
+    Column("last_modified_time", "datetime", added=True),
 )
 _CASCADE = "ON DELETE CASCADE ON UPDATE CASCADE"
 
@@ -146,6 +147,22 @@ TABLES = (
                 "CONSTRAINT `dovecot_last_login::username--dovecot_users::username` FOREIGN KEY "
                 f"(`username`) REFERENCES `dovecot_users` (`username`) {_CASCADE}",
             ),
+        ),
+        added=True,
+        parent="dovecot_users",
+    ),
+    # Whose sessions the IMAP hosts are to end, written with the change that is the reason.
+    Table(
+        DOVECOT,
+        "dovecot_sessions_to_end",
+        (
+            Column("id", "bigint(20) unsigned", "NOT NULL AUTO_INCREMENT"),
+            Column("username", "varchar(80)", NOT_NULL),
+            Column("since", "datetime", NOT_NULL),
+        ),
+        (
+            Key("PRIMARY", "PRIMARY KEY (`id`)"),
+            Key("since", "KEY `since` (`since`)"),
         ),
         added=True,
         parent="dovecot_users",

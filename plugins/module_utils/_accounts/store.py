@@ -12,6 +12,7 @@ from .errors import SchemaNotReady
 from .model import Account, Destination, ImapRow, SmtpRow, fold
 from .plan import Change, Directory
 from .schema import Actual, ActualColumn, ActualTable, Names
+from .sessions import sessions_to_end
 from .shape import IMAP, SMTP, Shape, lacking, shape_of
 from .wanted import Wanted
 from .writing import Secrets, statements, worded
@@ -41,6 +42,9 @@ SENTINEL = "SELECT id FROM {mailserver_lock} WHERE id = 1"
 LOCK = "UPDATE {mailserver_lock} SET generation = generation + 1 WHERE id = 1"
 OWNED = "SELECT userid, username, email FROM {smtp_users} WHERE client_idnr = %s"
 NOW = "SELECT UTC_TIMESTAMP()"
+END = "INSERT INTO {dovecot_sessions_to_end} (username, since) VALUES (%s, %s)"
+# An IMAP host that has not looked for so long has been down: no session has lasted.
+ENDED = "DELETE FROM {dovecot_sessions_to_end} WHERE since < %s - INTERVAL 7 DAY"
 
 
 _ALONE = ("password", "home")  # no two rows have the same
@@ -125,6 +129,7 @@ class SqlStore:
         self.names = names
         self.lacking = lacking(names, actual)
         self.shape = Shape() if self.lacking else shape_of(names, actual)
+        self.ends_sessions = (names.dovecot, "dovecot_sessions_to_end") in actual.tables
 
     @property
     def ready(self) -> bool:
@@ -171,6 +176,16 @@ class SqlStore:
         ((now,),) = self.cursor.fetchall()
         for statement in statements(self.names, self.shape, changes, secret, now):
             self.cursor.executemany(statement.sql, statement.rows)
+        if self.ends_sessions:
+            self._end(sessions_to_end(changes, now), now)
+
+    def _end(self, usernames: Sequence[str], now: object) -> None:
+        """Told with the change itself, so that no failure after it keeps a session open."""
+        if usernames:
+            self.cursor.execute(worded(self.names, ENDED), [now])
+            self.cursor.executemany(
+                worded(self.names, END), [(username, now) for username in usernames]
+            )
 
 
 class _Reading(ABC):

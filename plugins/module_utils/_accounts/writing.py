@@ -20,6 +20,7 @@ ROW_FIELDS = {"dovecot_users": ImapRow._fields, "smtp_users": SmtpRow._fields}
 
 _TABLES = (
     "dovecot_users",
+    "dovecot_sessions_to_end",
     "smtp_users",
     "smtp_destinations",
     "smtp_virtual_domains",

@@ -17,6 +17,7 @@ from .._accounts.collisions import collisions, home_faults, new_homes
 from .._accounts.errors import MailhostError, SchemaNotReady
 from .._accounts.plan import Change, Directory, found, proposals
 from .._accounts.prune import Limit, leftovers
+from .._accounts.sessions import sessions_to_end
 from .._accounts.shape import Shape
 from .._accounts.store import SqlStore, inspect, lock
 from .._accounts.verified import Memory
@@ -146,7 +147,7 @@ def _end(module: AnsibleModule, run: _Accounts, wishes: list[wanted.Wanted]) -> 
             msg=str(error),
             changed=True,
             actions=report.actions(error.changes),
-            sessions_to_end=report.sessions_to_end(error.changes, _now()),
+            sessions_to_end=sessions_to_end(error.changes, _now()),
             mail_to_move=report.mail_to_move(error.changes),
             invocation={},
         )
@@ -169,7 +170,7 @@ def _finish(
         diff=report.diff(changes),
         counts=report.summary(changes, wishes),
         actions=report.actions(changes),
-        sessions_to_end=report.sessions_to_end(changes, _now()),
+        sessions_to_end=sessions_to_end(changes, _now()),
         mail_to_move=report.mail_to_move(changes),
         invocation={"module_args": {"accounts": f"{wishes} accounts"}},
         **extra,

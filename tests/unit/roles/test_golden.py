@@ -29,6 +29,7 @@ CASES = {
             "postfix_loopback_only": "yes",
             "postfix_relayhost": "[smtp.example.net]:587",
             "postfix_virtual_domains": "derived",
+            "mailserver_inactive_mail": "reject",
             "postfix_reject_unknown_sender_domain": "false",
             "postfix_milters": ["inet:127.0.0.1:11332"],
             "postfix_settings": {"biff": "yes", "maximal_queue_lifetime": "2d"},
@@ -89,6 +90,8 @@ def test_passwords_are_in_the_files_for_secrets_alone(rendered):
     assert {path for path in holding if not path.startswith("sql/")} == {
         "dovecot-sql.conf",
         "dovecot-dict-sql.conf",
+        "dovecot-master-sql.conf",
+        "end-sessions.cnf",
     }
 
 

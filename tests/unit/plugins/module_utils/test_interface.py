@@ -20,6 +20,7 @@ GOOD = {
     ],
     "mailserver_users_files": ["/etc/people.csv"],
     "mailserver_users_prune": True,
+    "mailserver_inactive_mail": "reject",
     "mailserver_users_prune_limit": "2%",
     "mailserver_postmaster": "postmaster@example.org",
     "mailserver_dovecot_database": "dovecot",

@@ -1,0 +1,173 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Ansible managed
+"""Ends the IMAP, POP3 and ManageSieve sessions of people who may not go on, and names them.
+
+Those are the people who are logged in while their account is gone, renamed, disabled, blocked or
+expired, and those whom dovecot_sessions_to_end names since this host has last looked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import pymysql
+
+OPTIONS = "/etc/dovecot/end-sessions.cnf"
+STATE = "/var/lib/groupware-mailserver/ended-sessions"
+LOGINS = frozenset(("imap", "pop3", "sieve"))  # not lmtp: a delivery may come to its end
+NOT_RUNNING = ("No such file or directory", "Connection refused")
+SECONDS = 20  # until a session has ended that was told to
+
+ACTIVE = """
+    (person.status IS NULL OR person.status = 'enabled')
+    AND (person.expiry_date IS NULL OR person.expiry_date > UTC_TIMESTAMP())
+"""
+STILL = f"SELECT person.username FROM dovecot_users person WHERE username IN %s AND {ACTIVE}"
+LAST = "SELECT MAX(id) FROM dovecot_sessions_to_end"
+NAMED = "SELECT username FROM dovecot_sessions_to_end WHERE id > %s AND id <= %s"
+
+
+class Unanswered(Exception):
+    """doveadm says nothing that helps."""
+
+
+class Session(NamedTuple):
+    """Somebody who is logged in."""
+
+    username: str
+    process: str
+
+    @property
+    def name(self) -> str:
+        """To be compared: Dovecot and SQL need not spell it alike."""
+        return self.username.lower()
+
+
+def main() -> int:
+    """End what is to end; 1 if that was not possible."""
+    try:
+        return end()
+    except (pymysql.MySQLError, Unanswered) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def end() -> int:
+    """End sessions; 1 if one of them goes on."""
+    with seen() as state, pymysql.connect(read_default_file=OPTIONS, autocommit=True) as database:
+        cursor = database.cursor()
+        # First whom the table names, then who is logged in: a login after the change may stay.
+        named, last = changed(cursor, state.read())
+        here = sessions()
+        ending = named | gone(cursor, here)
+        over = [session for session in here if session.name in ending]
+        for username in sorted({session.username for session in over}):
+            doveadm("kick", "--", username)
+            print(f"ended the sessions of {username}", flush=True)
+        if lasting(over):
+            print("not all of these sessions have ended yet", file=sys.stderr)
+            return 1
+        state.write(last)
+    return 0
+
+
+class Seen:
+    """The last row of the table that this host has seen to."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+
+    def read(self) -> int:
+        self.file.seek(0)
+        text = self.file.read().strip()
+        return int(text) if text.isdigit() else 0
+
+    def write(self, last: int) -> None:
+        self.file.truncate(0)
+        self.file.write(f"{last}\n")
+
+
+@contextlib.contextmanager
+def seen() -> Iterator[Seen]:
+    """Its file; a run that meets another waits for it."""
+    os.makedirs(os.path.dirname(STATE), exist_ok=True)
+    with open(STATE, "a+", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield Seen(file)
+
+
+def changed(cursor: Any, before: int) -> tuple[set[str], int]:
+    """Whom the table names since then, and its last row."""
+    cursor.execute(LAST)
+    ((last,),) = cursor.fetchall()
+    if last is None:
+        return set(), before
+    # Lower than what was seen: the database comes from a backup.
+    cursor.execute(NAMED, (before if last >= before else 0, last))
+    return {username.lower() for (username,) in cursor.fetchall()}, last
+
+
+def gone(cursor: Any, here: Iterable[Session]) -> set[str]:
+    """Those of the people here who could not log in again."""
+    names = sorted({session.name for session in here})
+    active: set[str] = set()
+    for start in range(0, len(names), 1000):
+        cursor.execute(STILL, (names[start : start + 1000],))
+        active.update(username.lower() for (username,) in cursor.fetchall())
+    return set(names) - active
+
+
+def sessions() -> list[Session]:
+    """Everybody who is logged in; nobody where no Dovecot runs."""
+    done = doveadm("-f", "tab", "who", "-1")
+    if done.returncode == 0:
+        return list(listed(done.stdout))
+    if any(words in done.stderr for words in NOT_RUNNING):
+        return []
+    raise Unanswered(done.stderr.strip())
+
+
+def listed(table: str) -> Iterator[Session]:
+    """The logins in what `doveadm who` says; its columns differ between the generations."""
+    head, *lines = table.splitlines()
+    columns = head.split("\t")
+    service = columns.index("service" if "service" in columns else "proto")
+    for line in lines:
+        fields = line.split("\t")
+        if fields[service] in LOGINS:
+            yield Session(fields[columns.index("username")], fields[columns.index("pid")])
+
+
+def lasting(over: list[Session]) -> bool:
+    """Whether any of these goes on."""
+    until = time.monotonic() + SECONDS
+    while over and set(over) & set(sessions()):
+        if time.monotonic() > until:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def doveadm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What doveadm says."""
+    return subprocess.run(
+        ["/usr/bin/doveadm", *arguments],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=50,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
