@@ -22,7 +22,7 @@ DOVECOT_PROCESSES = 100  # default_process_limit
 def postfix_connections(case: str) -> int:
     """A proxymap process keeps a connection for each map that it has been asked for."""
     main, master = ((GOLDEN / case / name).read_text() for name in ("main.cf", "master.cf"))
-    maps = set(re.findall(r"\S*mysql:\S+\.cf", main + master))
+    maps = set(re.findall(r"[^\s,]*mysql:[^\s,]+\.cf", main + master))
     assert all(name.startswith("proxy:mysql:") for name in maps)
     limit = re.search(r"^default_process_limit = (\d+)$", main, re.MULTILINE)
     (service,) = re.findall(r"^proxymap +(?:\S+ +){5}(\S+) +proxymap$", master, re.MULTILINE)
