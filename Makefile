@@ -60,7 +60,7 @@ test:  ## All that CI runs
 unit-long: tools  # the laws of the plan for many more examples
 	@$(RUN) pytest tests/unit -k test_properties --hypothesis-profile=long $(ARGS)
 integration-long: image-ready  # what is marked long: many examples, kills and turns
-	@$(RUN) --root pytest tests/integration --long -m long $(ARGS)
+	@$(RUN) --root pytest -o faulthandler_timeout=0 tests/integration --long -m long $(ARGS)
 test-long:  ## What is too slow for every change: many examples and kills, the demo, the benchmarks
 	@$(BED)/test.sh unit-long integration-long demo-debian12 demo-debian13 demo-clean bench-site bench-accounts bench-lookups
 
