@@ -38,6 +38,7 @@ DENIED = frozenset((1044, 1142, 1143, 1227, 1370))
 ATTEMPTS = 12
 RECONNECT_SECONDS = 30.0
 PAUSE_SECONDS = 2.0
+LOCK_SECONDS = 50  # as long as InnoDB waits for a row
 AT_ONCE = 1000  # rows from which on statements are worded ahead
 STATEMENT_CHARACTERS = 1_000_000  # far below the smallest default of max_allowed_packet
 SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
@@ -158,6 +159,8 @@ def _session(connection: t.Any, where: str) -> t.Any:
     cursor = connection.cursor()
     cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
     cursor.execute("SET SESSION time_zone = '+00:00'")
+    # Somebody's open transaction holds up ALTER TABLE: by default for a day, without a word.
+    cursor.execute(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
     cursor.execute("SELECT VERSION()")
     ((version,),) = cursor.fetchall()
     if "mariadb" not in version.lower():

@@ -148,9 +148,34 @@ def test_a_server_that_restarts_is_awaited(host: Host):
 
 def test_no_session_setting_is_left_to_the_server(host: Host):
     def attempt(cursor: Any) -> list[Any]:
-        cursor.execute("SELECT @@sql_mode, @@time_zone, @@tx_isolation, @@autocommit")
+        cursor.execute(
+            "SELECT @@sql_mode, @@time_zone, @@tx_isolation, @@autocommit, @@lock_wait_timeout"
+        )
         return list(cursor.fetchall())
 
     assert server(host).settle(attempt) == [
-        ("STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION", "+00:00", "READ-COMMITTED", 0)
+        ("STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION", "+00:00", "READ-COMMITTED", 0, 50)
     ]
+
+
+def test_an_open_transaction_does_not_hold_up_a_run_for_ever(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+):
+    """ALTER TABLE waits for everybody who has read the table and not come to an end."""
+    monkeypatch.setattr(_connection, "LOCK_SECONDS", 1)
+    monkeypatch.setattr(_connection, "ATTEMPTS", 2)
+    table = host.table("dovecot_users")
+    reader = host.mariadb.connect()
+    with reader, reader.cursor() as cursor:
+        cursor.execute("START TRANSACTION")
+        cursor.execute(f"SELECT COUNT(*) FROM {table}")
+        cursor.fetchall()
+
+        def attempt(own: Any) -> list[str]:
+            own.execute(f"ALTER TABLE {table} ADD COLUMN later int")
+            return ["done"]
+
+        with pytest.raises(GivenUp, match="Lock wait timeout"):
+            server(host).settle(attempt)
+        reader.rollback()
+        assert server(host).settle(attempt) == ["done"]

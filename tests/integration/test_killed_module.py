@@ -13,13 +13,11 @@ from typing import Any
 
 import pytest
 
-from .conftest import Host, judged
+from .conftest import RENEWED, Host, judged
 
 HASH = "{SSHA256}UNr1qcQwrYUHfdr00byC5KXJ1i8YUb5yVpyauePRO4MDo1wJ"
 TABLES = ("dovecot_users", "smtp_users", "smtp_destinations")
-# Of other transactions than our own. The server renews this table only for who has not read it
-# for 0.1 s.
-RENEWED = 0.11
+# Of other transactions than our own.
 WRITTEN = (
     "SELECT COALESCE(SUM(trx_rows_modified), 0) AS written FROM information_schema.innodb_trx "
     "WHERE trx_mysql_thread_id <> CONNECTION_ID()"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.pas
     matches,
 )
 
-from .conftest import Failed, Host
+from .conftest import RENEWED, Failed, Host
 
 TABLE = "dovecot_master_users"
 PASSWORD = "Planted 'one' \"\\ %s $x"
@@ -211,8 +212,11 @@ def test_it_waits_for_another_writer(masters: Host):
         cursor.execute(f"UPDATE {masters.table('mailserver_lock')} SET generation = generation + 1")
         process = masters.start("mail_master_user", name="backup", password=PASSWORD)
         waiting = "SELECT COUNT(*) AS n FROM information_schema.innodb_trx WHERE trx_state = %s"
+        until = time.monotonic() + 60
         while masters.sql(waiting, "LOCK WAIT")[0]["n"] == 0:
             assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(RENEWED)
         assert set(stored(masters)) == {OF_TINE}
         other.commit()
     other.close()

@@ -352,7 +352,7 @@ def test_a_run_that_is_killed_while_it_writes_leaves_a_whole_record(path: str):
         assert writer.stdout.readline() == b"ready\n"
         before = Path(path).stat().st_ino
         while Path(path).stat().st_ino == before:
-            pass
+            assert writer.poll() is None
         writer.send_signal(signal.SIGKILL)
         writer.communicate()
         assert Memory.load(path).known(people) == set(people)
