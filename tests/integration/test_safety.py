@@ -54,6 +54,15 @@ def test_who_goes_is_not_told_by_the_name_of_somebody_else(host: Host):
         host.user(BOB, state="absent")
 
 
+def test_who_has_the_address_goes_although_it_is_the_username_of_somebody_else(host: Host):
+    host.user(ANN, **NEW)
+    host.user("ann.m@example.org", username=ANN)
+    host.user("new@example.org", **NEW)
+    host.sql(f"UPDATE {host.table('smtp_users')} SET email = %s WHERE username LIKE 'new@%%'", ANN)
+    assert host.user(ANN, state="absent")["changed"]
+    assert [row["username"] for row in host.rows("smtp_users")] == [ANN]
+
+
 def test_a_lone_mailbox_is_not_said_to_be_gone(host: Host):
     host.user(ANN, **NEW)
     host.sql(f"DELETE FROM {host.table('smtp_users')}")

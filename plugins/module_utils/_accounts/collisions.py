@@ -201,7 +201,9 @@ def _still_there(current: Directory, every: Sequence[Change]) -> Iterator[str]:
     }
     for change in gone:
         want = change.want
-        account = names.get(want.address) or names.get(want.username or "")
+        # Who has the address is meant by it, whosever username it may be, too.
+        by_address = names.get(want.address) if change.before is None else None
+        account = by_address or names.get(want.username or "")
         if account and account.smtp is None:
             yield f"{want.label}: is to be gone, but names {_named(account)}."
         elif account:

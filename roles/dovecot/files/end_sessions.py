@@ -55,18 +55,20 @@ def main() -> int:
     """End what is to end; 1 if that was not possible."""
     try:
         return end()
-    except (pymysql.MySQLError, Unanswered) as error:
+    except (pymysql.MySQLError, Unanswered, subprocess.TimeoutExpired) as error:
         print(error, file=sys.stderr)
         return 1
 
 
 def end() -> int:
     """End sessions; 1 if one of them goes on."""
-    with seen() as state, pymysql.connect(read_default_file=OPTIONS, autocommit=True) as database:
+    with seen() as state, connected() as database:
         cursor = database.cursor()
         # First whom the table names, then who is logged in: a login after the change may stay.
         named, last = changed(cursor, state.read())
         here = sessions()
+        if here is None:
+            return 0  # what it has left running ends once it is there again
         ending = named | gone(cursor, here)
         over = [session for session in here if session.name in ending]
         for username in sorted({session.username for session in over}):
@@ -77,6 +79,11 @@ def end() -> int:
             return 1
         state.write(last)
     return 0
+
+
+def connected() -> Any:
+    """The database; a statement that waits for somebody's lock does not wait for ever."""
+    return pymysql.connect(read_default_file=OPTIONS, autocommit=True, read_timeout=20)
 
 
 class Seen:
@@ -125,18 +132,20 @@ def gone(cursor: Any, here: Iterable[Session]) -> set[str]:
     return set(names) - active
 
 
-def sessions() -> list[Session]:
-    """Everybody who is logged in; nobody where no Dovecot runs."""
+def sessions() -> list[Session] | None:
+    """Everybody who is logged in; None where no Dovecot answers."""
     done = doveadm("-f", "tab", "who", "-1")
     if done.returncode == 0:
         return list(listed(done.stdout))
     if any(words in done.stderr for words in NOT_RUNNING):
-        return []
+        return None
     raise Unanswered(done.stderr.strip())
 
 
 def listed(table: str) -> Iterator[Session]:
     """The logins in what `doveadm who` says; its columns differ between the generations."""
+    if not table:
+        return
     head, *lines = table.splitlines()
     columns = head.split("\t")
     service = columns.index("service" if "service" in columns else "proto")
@@ -149,7 +158,7 @@ def listed(table: str) -> Iterator[Session]:
 def lasting(over: list[Session]) -> bool:
     """Whether any of these goes on."""
     until = time.monotonic() + SECONDS
-    while over and set(over) & set(sessions()):
+    while over and set(over) & set(sessions() or ()):
         if time.monotonic() > until:
             return True
         time.sleep(0.05)

@@ -28,6 +28,7 @@ def test_logins_are_listed_and_deliveries_are_not(generation):
 
 def test_nobody_is_logged_in():
     assert list(program.listed("username\tproto\tpid\tip\n")) == []
+    assert list(program.listed("")) == []
 
 
 def test_who_may_stay_is_who_may_log_in():
