@@ -278,5 +278,7 @@ def asked_by_postfix(place: Path, path: Path, suite: str) -> tuple[str, str]:
     command += [f"localhost/groupware-mailserver-ready:{suite}"]
     command += ["postmap", "-c", str(place), "-q", "-", f"mysql:{path}"]
     keys = "".join(f"{key}\n" for key in KEYS.values())
-    done = subprocess.run(command, input=keys, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, input=keys, capture_output=True, check=False, text=True, timeout=120
+    )
     return done.stdout, done.stderr
