@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-RENDER = Path(__file__).parents[1] / "unit/roles/render.py"
+from ansible_collections.groupware.mailserver.tests.unit.roles import role_files
+
 CASES = {
     "postfix, domains declared": {
         "role": "postfix",
@@ -43,16 +39,7 @@ VERB = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|CALL)\b")
 def rendered(**variables: str) -> dict[str, dict[str, str]]:
     """What the roles write, by case and path."""
     cases = {n: {**c, "variables": {**c["variables"], **variables}} for n, c in CASES.items()}
-    done = subprocess.run(
-        [sys.executable, str(RENDER)],
-        input=json.dumps(cases),
-        capture_output=True,
-        check=False,
-        text=True,
-        env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "False"},
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return role_files.rendered(cases)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,11 @@ After a wanted change: UPDATE_GOLDEN=1 make unit ARGS="-k golden", then read the
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.groupware.mailserver.tests.unit.roles import role_files
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
@@ -55,16 +53,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def rendered():
-    done = subprocess.run(
-        [sys.executable, str(HERE / "render.py")],
-        input=json.dumps(CASES),
-        capture_output=True,
-        check=False,
-        text=True,
-        env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "False"},
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return role_files.rendered(CASES)
 
 
 def write(directory, files):
