@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .errors import UnknownSchema
@@ -265,9 +265,6 @@ _LAST_LOGIN = (
     "last_login = '1970-01-01 00:00:00' + INTERVAL NEW.last_login_unix SECOND "
     "WHERE username = NEW.username"
 )
-NEEDED = frozenset(
-    ("dovecot_users", "smtp_users", "smtp_destinations", "smtp_virtual_domains", "mailserver_lock")
-)
 TRIGGERS = {"dovecot_last_login_ai": "INSERT", "dovecot_last_login_au": "UPDATE"}
 
 
@@ -437,16 +434,17 @@ def _sentinel_steps(names: Names, actual: Actual) -> Iterator[Step]:
         )
 
 
-def missing(names: Names, actual: Actual) -> list[str]:
-    """What the account modules need and do not find, by name."""
+def missing(names: Names, actual: Actual, needed: Mapping[str, Iterable[str]]) -> list[str]:
+    """What of the needed columns, by table, is not there, in words."""
     found = []
     for table in TABLES:
-        if table.name not in NEEDED:
+        if table.name not in needed:
             continue
         name = f"{names.database(table.database)}.{table.name}"
         there = actual.table(names, table)
         if there is None:
             found.append(f"table {name}")
-            continue
-        found += [f"column {name}.{c.name}" for c in table.columns if c.name not in there.columns]
+        else:
+            absent = [column for column in needed[table.name] if column not in there.columns]
+            found += [f"column {name}.{column}" for column in absent]
     return found
