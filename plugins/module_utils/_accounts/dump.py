@@ -28,6 +28,7 @@ class Cursor(Protocol):
 
 def dumped(cursor: Cursor, names: Names, actual: Actual) -> Iterator[str]:
     """All mail tables, as one moment has them. Passwords are among them."""
+    cursor.execute("COMMIT")
     cursor.execute("SET NAMES utf8mb4")
     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")

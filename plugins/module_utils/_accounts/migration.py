@@ -10,7 +10,7 @@ the plan of the next one. Everything that would stop a run half way is asked for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Callable
@@ -18,7 +18,7 @@ from typing import Any, Callable
 from . import schema
 from .errors import Refused, shown
 from .generations import LISTS, QUOTAS, former, named, renamings
-from .schema import DOVECOT, Actual, ActualTable, Column, Key, Names, Step, Table, quoted
+from .schema import DOVECOT, NOT_NULL, Actual, ActualTable, Column, Key, Names, Step, Table, quoted
 
 Ask = Callable[[str], Sequence[Any]]
 Parts = Iterator[tuple[str, str]]
@@ -69,7 +69,7 @@ _LOGIN_NAMES = (
     "WHERE o.username IS NULL {free} GROUP BY w.name HAVING COUNT(*) = 1"
 )
 _SPLIT = (
-    "{table} AS t, JSON_TABLE(CONCAT('[', REPLACE(JSON_QUOTE(REGEXP_REPLACE(CONVERT(t.{column} "
+    "{table} AS t JOIN JSON_TABLE(CONCAT('[', REPLACE(JSON_QUOTE(REGEXP_REPLACE(CONVERT(t.{column} "
     "USING utf8mb4), '[,;[:space:]]+', ',')), ',', '\",\"'), ']'), '$[*]' "
     "COLUMNS (address text PATH '$')) AS j"
 )
@@ -96,12 +96,14 @@ class _Migration:
         self.renamed = renamings(names, actual)
         self.actual = named(names, actual)
         self.tables = {table.name: table for table in schema.tables_of(names, self.actual)}
+        self.narrowed: set[tuple[str, str]] = set()
         self.faults: list[str] = []
 
     def steps(self) -> Iterator[Step]:
         # Postfix first: Dovecot's login names are the addresses there.
         first = ("smtp_users", "smtp_destinations", "dovecot_users", "dovecot_usage")
         yield from self._renaming()
+        yield from self._narrowing()
         yield from self._table("smtp_users", self._people())
         yield from self._table("smtp_destinations", self._duplicates())
         yield from self._lists()
@@ -162,11 +164,14 @@ class _Migration:
         loose = {c.name for c in table.columns if _is_loose(c, there)}
         leaving = sorted(former(name, there))
         data = [*self._filling(table, there, loose), *moving]
-        grown = self._columns(table, there, loose if data or leaving else set())
         if data or leaving:
-            yield from self._altering(table, grown)
+            later = dict.fromkeys(loose, "DEFAULT NULL")
+            later |= dict.fromkeys(_bound(table, there), NOT_NULL)
+            yield from self._altering(table, self._columns(table, there, later))
             yield from data
-            grown = self._strict(table, loose)
+            grown = self._strict(table, later)
+        else:
+            grown = self._columns(table, there, {})
         drops = [(f"drop column {column}", f"DROP COLUMN {quoted(column)}") for column in leaving]
         gone = tuple(f"{self._told(name)}.{column}" for column in leaving)
         parts = [*grown, *drops, *self._keys(table, there), *self._references(table, there)]
@@ -176,13 +181,9 @@ class _Migration:
         self, table: Table, parts: Iterable[tuple[str, str]], gone: tuple[str, ...] = ()
     ) -> Iterator[Step]:
         for step in schema.altering(self.names, table, parts):
-            (sql,) = step.sql
-            # The width of a column that a foreign key hangs on.
-            if "MODIFY COLUMN `userid`" in sql:
-                sql = f"SET STATEMENT foreign_key_checks = 0 FOR {sql}"
-            yield Step(step.words, (sql,), bool(gone), gone)
+            yield step._replace(destructive=bool(gone), removes=gone)
 
-    def _columns(self, table: Table, there: ActualTable, loose: Iterable[str]) -> Parts:
+    def _columns(self, table: Table, there: ActualTable, later: Mapping[str, str]) -> Parts:
         if there.engine.lower() != "innodb":
             yield f"engine from {there.engine} to InnoDB", "ENGINE=InnoDB"
         if there.row_format.lower() in ("compact", "redundant"):
@@ -193,7 +194,7 @@ class _Migration:
                 collation = schema.collation_of(self.names, self.actual, table)
             else:
                 collation = schema.own_collation(there, table)
-            wanted = replace(column, rest="DEFAULT NULL") if column.name in loose else column
+            wanted = replace(column, rest=later.get(column.name, column.rest))
             yield from self._column(table, there, wanted, collation)
 
     def _column(self, table: Table, there: ActualTable, column: Column, collation: str) -> Parts:
@@ -208,7 +209,7 @@ class _Migration:
         text = column.text(collation if parent else has.collation or collation)
         if schema.too_short(column, has):
             yield schema.widening(column, has, collation)
-        elif not column.suits(has.type) or self._shrinks(table, column, has.length or 0):
+        elif not column.suits(has.type) or (table.name, column.name) in self.narrowed:
             self._require_fit(table, column, has.length or 0)
             words = f"change {column.name} from {has.type} to {column.type}"
             yield words, f"MODIFY COLUMN {text}"
@@ -229,11 +230,6 @@ class _Migration:
             f"WHERE CHAR_LENGTH({quoted(column.name)}) > {length} LIMIT {SHOWN}"
         )
         return [value for (value,) in self.ask(sql)]
-
-    def _shrinks(self, table: Table, column: Column, length: int) -> bool:
-        """Only the userid of Postfix's tables, which once was longer, and only if all fit."""
-        mine = table.name in ("smtp_users", "smtp_destinations") and column.name == "userid"
-        return mine and length > 40 and not self._longer(table, column, 40)
 
     def _require_fit(self, table: Table, column: Column, length: int) -> None:
         room = schema.length(column.type)
@@ -269,13 +265,12 @@ class _Migration:
             )
         return f"'{self.owner}'"
 
-    def _strict(self, table: Table, loose: Iterable[str]) -> Parts:
+    def _strict(self, table: Table, later: Mapping[str, str]) -> Parts:
+        collation = schema.own_collation(self._there(table.name), table)
         for column in table.columns:
-            if column.name in loose:
-                there = self._there(table.name)
-                collation = schema.own_collation(there, table)
-                text = column.text(collation)
-                yield f"no NULL in {column.name}", f"MODIFY COLUMN {text}"
+            if column.name in later:
+                words = "no NULL" if column.needed else "allow NULL"
+                yield f"{words} in {column.name}", f"MODIFY COLUMN {column.text(collation)}"
 
     def _keys(self, table: Table, there: ActualTable) -> Parts:
         for key in table.keys:
@@ -344,6 +339,32 @@ class _Migration:
 
     # ---- Postfix's tables
 
+    def _narrowing(self) -> Iterator[Step]:
+        """The userid was longer once. A foreign key holds its column as it is, so it comes anew."""
+        for name in ("smtp_users", "smtp_destinations"):
+            there = self._there(name)
+            has = there.columns.get("userid") if there else None
+            wide = [
+                column
+                for column in self.tables[name].columns
+                if column.name == "userid"
+                and has
+                and (has.length or 0) > schema.length(column.type)
+            ]
+            for column in wide:
+                if not self._longer(self.tables[name], column, schema.length(column.type)):
+                    self.narrowed.add((name, "userid"))
+        routes = self._there("smtp_destinations")
+        if not self.narrowed or routes is None or not routes.references:
+            return
+        place = self.names.postfix, "smtp_destinations"
+        freed = replace(routes, references={})
+        self.actual = replace(self.actual, tables={**self.actual.tables, place: freed})
+        for name in routes.references:
+            sql = f"ALTER TABLE {self._place('smtp_destinations')} DROP FOREIGN KEY {quoted(name)}"
+            words = f"drop foreign key {name} of {self._told('smtp_destinations')} for a while"
+            yield Step(words, (sql,))
+
     def _people(self) -> Iterator[Step]:
         yield from self._prefixing("smtp_users", "passwd", "encryption_type")
         there = self._there("smtp_users")
@@ -378,8 +399,9 @@ class _Migration:
                 f"CREATE OR REPLACE TEMPORARY TABLE {once} (KEY (source, destination)) "
                 f"SELECT {values} FROM {table} AS d LEFT JOIN {self._place('smtp_users')} AS u "
                 f"ON u.{of} = d.{owner} GROUP BY d.source, d.destination HAVING COUNT(*) > 1",
-                f"DELETE d FROM {table} AS d JOIN {once} AS o "
-                "ON o.source = d.source AND o.destination = d.destination",
+                # With an alias it would ask for a default database.
+                f"DELETE {table} FROM {table} JOIN {once} AS o "
+                f"ON o.source = {table}.source AND o.destination = {table}.destination",
                 f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {once}",
             ),
             True,
@@ -604,3 +626,9 @@ def _is_loose(column: Column, there: ActualTable) -> bool:
     if has is None:
         return column.needed and column.default is None
     return column.needed and has.nullable
+
+
+def _bound(table: Table, there: ActualTable) -> list[str]:
+    """Columns without NULL only because they are in a primary key that goes."""
+    key = there.keys.get("PRIMARY")
+    return [c.name for c in table.columns if key and not c.needed and c.name in key.columns]
