@@ -419,8 +419,8 @@ class OldHost(Host):
         ]
         if kind not in ("S8", "several of 2026", "several of 2026, broken off"):
             rows += rows[::7]
-            other = key[self.people[0].userid]
-            rows += [{**row, owner: other} for row in rows[1:30:9]]
+            others = [key[person.userid] for person in self.people[:1]]
+            rows += [{**row, owner: other} for other in others for row in rows[1:30:9]]
         self._insert(cursor, table, rows)
 
 
