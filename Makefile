@@ -62,10 +62,10 @@ unit-long: tools  # the laws of the plan for many more examples
 integration-long: image-ready  # what is marked long: many examples, kills and turns
 	@$(RUN) --root pytest -o faulthandler_timeout=0 tests/integration --long -m long $(ARGS)
 test-long:  ## What is too slow for every change: many examples and kills, the demo, the benchmarks
-	@$(BED)/test.sh unit-long integration-long demo-debian12 demo-debian13 demo-clean bench-site bench-accounts bench-lookups
+	@$(BED)/test.sh unit-long integration-long demo-debian12 demo-debian13 demo-clean bench-site bench-accounts bench-lookups bench-migrate
 
 ## See it work
-.PHONY: demo demo-clean bench-site bench-accounts bench-lookups
+.PHONY: demo demo-clean bench-site bench-accounts bench-lookups bench-migrate
 demo: setup  ## A mail host in a container, and a message through it (DEBIAN=12 for the older release)
 	@$(RUN) --root demo/start.sh $(DEBIAN)
 demo-debian%:
@@ -76,6 +76,8 @@ bench-site: setup  ## The site playbook's time as a ratio to apt-get's
 	@$(RUN) --root tests/benchmark/site.sh
 bench-accounts: setup  ## The accounts' time and memory, beside what the same rows cost without it
 	@$(RUN) --root python tests/benchmark/accounts.py
+bench-migrate: setup  ## From tables of 2010 to those of today, beside the bare ALTER TABLE statements
+	@$(RUN) --root python tests/benchmark/migrate.py
 bench-lookups: image-ready  ## Lookups a second as the tables grow, beside the how-to's queries
 	@$(RUN) --root python tests/benchmark/lookups.py
 
