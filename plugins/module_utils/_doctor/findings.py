@@ -55,13 +55,13 @@ KINDS = {
         "Host the domain (mailserver_domains, or mail_domain), or remove the address.",
     ),
     "different_username": Kind(
-        "accounts whose username in smtp_users is not that in dovecot_users: their mail is returned",
+        "accounts with one username in smtp_users and another in dovecot_users: their mail returns",
         "Set tine's instanceName, domain and useEmailAsUsername alike for IMAP and SMTP and save "
         "the account, or correct one of the two rows.",
     ),
     "different_userid": Kind(
-        "accounts whose userid in smtp_users is not that in dovecot_users: tine does not find the "
-        "pair, and changes only one half",
+        "accounts with one userid in smtp_users and another in dovecot_users: tine does not find "
+        "the pair, and changes only one half",
         "Find out which userid tine has, remove the other row, and save the account in tine.",
     ),
     "lone_smtp": Kind(

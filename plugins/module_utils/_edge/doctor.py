@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
+from functools import partial
 
 from .. import _connection
 from .._accounts.errors import Invalid
@@ -121,14 +122,14 @@ class _Doctor:
 
     def _inspected(self) -> Tables:
         seen = {
-            which: opened.settle(lambda cursor, which=which: self._seen(cursor, which))
+            which: opened.settle(partial(self._seen, which))
             for opened, whose in self.sides
             for which in whose
         }
         actual = joined(self.names, seen[DOVECOT][0], seen[POSTFIX][0])
         return Tables(self.names, actual, frozenset((*seen[DOVECOT][1], *seen[POSTFIX][1])))
 
-    def _seen(self, cursor: t.Any, which: str) -> tuple[t.Any, t.Any]:
+    def _seen(self, which: str, cursor: t.Any) -> tuple[t.Any, t.Any]:
         actual = inspect(cursor, self.names)
         return actual, references(cursor, self.names.database(which))
 
@@ -138,14 +139,14 @@ class _Doctor:
         """Everything that is wrong now, and what these tables do not let us check."""
         records, found = Records(), structure(self.tables)
         for opened, whose in self.sides:
-            part, rows = opened.settle(lambda cursor, whose=whose: self._read(cursor, whose))
+            part, rows = opened.settle(partial(self._read, whose))
             found.update(rows)
             records = records.beside(part)
         found.update(pairs(self.tables, records))
         found.update(routing(self.tables, records))
         return found, self.reader.unchecked(records)
 
-    def _read(self, cursor: t.Any, whose: tuple[str, ...]) -> tuple[Records, findings.Findings]:
+    def _read(self, whose: tuple[str, ...], cursor: t.Any) -> tuple[Records, findings.Findings]:
         for statement in SNAPSHOT:
             cursor.execute(statement)
         records, found = Records(), findings.Findings()
@@ -161,15 +162,15 @@ class _Doctor:
         """What the asked repairs change; nothing is locked where nothing is to be changed."""
         done: _Mends = {name: [] for name in self.asked}
         for opened, whose in self.sides if self.asked else ():
-            mends = opened.settle(lambda cursor, whose=whose: self._planned(cursor, whose))
+            mends = opened.settle(partial(self._planned, whose))
             if mends and not self.check_mode:
-                mends = opened.settle(lambda cursor, whose=whose: self._written(cursor, whose))
+                mends = opened.settle(partial(self._written, whose))
             for name, mend in mends:
                 done[name].append(mend)
         return done
 
     def _planned(
-        self, cursor: t.Any, whose: tuple[str, ...], said: str = ""
+        self, whose: tuple[str, ...], cursor: t.Any, said: str = ""
     ) -> list[tuple[str, repairs.Mend]]:
         asking = repairs.Asking(cursor, self.tables, said)
         return [
@@ -180,9 +181,9 @@ class _Doctor:
             for mend in plan(asking)
         ]
 
-    def _written(self, cursor: t.Any, whose: tuple[str, ...]) -> list[tuple[str, repairs.Mend]]:
+    def _written(self, whose: tuple[str, ...], cursor: t.Any) -> list[tuple[str, repairs.Mend]]:
         if POSTFIX in whose and self.tables.actual.locked:
             lock(cursor, self.names)
-        mends = self._planned(cursor, whose, " FOR UPDATE")
+        mends = self._planned(whose, cursor, " FOR UPDATE")
         repairs.apply(cursor, (mend for _name, mend in mends))
         return mends
