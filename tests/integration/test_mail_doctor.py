@@ -51,7 +51,7 @@ def person(name: str, **values: Any) -> str:
 
 def route(name: str, source: str, target: str, **values: Any) -> str:
     row = {"userid": f"u-{name}", "source": source, "destination": target}
-    return statement("smtp_destinations", **row, **values)
+    return statement("smtp_destinations", **{**row, **values})
 
 
 def account(name: str, **values: Any) -> list[str]:
@@ -79,6 +79,10 @@ SOUND = [
     route("bob", "bob@example.org", BOB),
     route("bob", BOB, BOB),
     route("bob", "b@example.org", "bob+folder@example.org"),
+    # A userid as tine makes them fills its column.
+    mailbox("eli", userid="e" * 40),
+    person("eli", userid="e" * 40),
+    route("eli", "eli@example.org", "eli@example.org", userid="e" * 40),
     # Who only forwards needs no mailbox.
     person("fay", forward_only=1),
     route("fay", "fay@example.org", "fay@far.example"),
@@ -603,9 +607,9 @@ def test_no_secret_is_in_anything_that_a_play_prints(host: Host, tmp_path: Path)
 
 
 @pytest.mark.long
-def test_a_hundred_thousand_accounts_are_examined_in_seconds(bare: Host):
+def test_a_hundred_thousand_accounts_are_sound(bare: Host):
+    """On 2 cores: 13 seconds of processor time and 230 MiB."""
     bare.run("mail_schema")
     fill(bare, 300_000)
-    process = bare.start("mail_doctor", repairs=list(REPAIRS))
-    result = bare.finish(process)
-    assert not result["changed"]
+    result = bare.finish(bare.start("mail_doctor", repairs=list(REPAIRS)))
+    assert (result["findings"], result["changed"]) == ([], False)

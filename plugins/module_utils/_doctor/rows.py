@@ -13,6 +13,7 @@ from .records import Mailbox, Person, Route, Tables
 
 TIB = 2**20  # in MiB, as quota_bytes holds it
 ENDLESS = 10 * TIB
+ANY = 2**16  # no column of names is longer
 
 
 class _Limit(NamedTuple):
@@ -20,8 +21,8 @@ class _Limit(NamedTuple):
 
     place: int
     column: str
-    room: int | None
-    today: int | None
+    room: int
+    today: int
 
 
 class Checked:
@@ -37,8 +38,8 @@ class Checked:
             _Limit(
                 place,
                 column,
-                self._tables.room(self._table, column),
-                self._tables.room_today(self._table, column),
+                self._tables.room(self._table, column) or ANY,
+                self._tables.room_today(self._table, column) or ANY,
             )
             for place, column in enumerate(columns)
         ]
@@ -46,19 +47,27 @@ class Checked:
     def _names(self, rows: Iterable[Any], columns: Sequence[str]) -> Iterator[Any]:
         """The rows; the columns are the first ones of each."""
         limits = self._limits(columns)
-        capitals = [limit.place for limit in limits if limit.column in _ADDRESSES]
-        capitals = [p for p in capitals if self._tables.ignores_case(self._table, columns[p])]
+        shortest = [(limit.place, min(limit.room, limit.today)) for limit in limits]
+        addresses = [
+            place
+            for place, column in enumerate(columns)
+            if column in _ADDRESSES and self._tables.ignores_case(self._table, column)
+        ]
         for row in rows:
-            for place, column, room, today in limits:
-                size = len(row[place]) if isinstance(row[place], str) else 0
-                if today and size > today:
-                    self.found.add("too_long", self.table, f"{column} {row[place]}")
-                elif size and size == room:
-                    self.found.add("filled_column", self.table, f"{column} {row[place]}")
-            for place in capitals:
-                if row[place] and _capital(row[place]):
+            for place, length in shortest:
+                if row[place] is not None and len(row[place]) >= length:
+                    self._long(limits[place], row[place])
+            for place in addresses:
+                if row[place] and not row[place].islower() and _capital(row[place]):
                     self.found.add("upper_case_domain", self.table, row[place])
             yield row
+
+    def _long(self, limit: _Limit, value: str) -> None:
+        if len(value) > limit.today:
+            self.found.add("too_long", self.table, f"{limit.column} {value}")
+        # A userid is as long as its column by nature.
+        elif len(value) == limit.room and limit.column != "userid":
+            self.found.add("filled_column", self.table, f"{limit.column} {value}")
 
     def _password(self, stored: str | None, name: str, column: str) -> None:
         judged = verdict(stored or "", self._tables.room(self._table, column))
