@@ -232,7 +232,7 @@ def clear(host: Host) -> None:
     execute(host, [f"DELETE FROM {{{table}}}" for table in TABLES])
 
 
-@pytest.fixture(scope="module", params=["mariadb", "trixie"])
+@pytest.fixture(scope="module", params=["mariadb", pytest.param("trixie", marks=pytest.mark.long)])
 def hospital(request: pytest.FixtureRequest, collections: Path) -> Host:
     """A database of each MariaDB, with today's tables."""
     host = Host(request.getfixturevalue(request.param), collections, "ward_d", "ward_p")
