@@ -295,7 +295,7 @@ def test_no_more_examples_are_told_than_asked_for(ward: Host):
     execute(ward, [route("ann", f"x{n}@example.org", "gone@example.org") for n in range(12)])
     (finding,) = ward.run("mail_doctor", examples=3)["findings"]
     assert (finding["count"], len(finding["examples"])) == (12, 3)
-    assert ward.run("mail_doctor")["report"][0].endswith(f", .... {finding['advice']}")
+    assert ward.run("mail_doctor")["report"][0].endswith(f", ...). {finding['advice']}")
     with pytest.raises(Failed, match="expected 1 or more"):
         ward.run("mail_doctor", examples=0)
 

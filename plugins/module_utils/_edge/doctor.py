@@ -73,7 +73,9 @@ def _sides(module: AnsibleModule, opened: contextlib.ExitStack) -> t.Iterator[_S
 
 def _exit(module: AnsibleModule, doctor: _Doctor | None, limit: int) -> None:
     mends = doctor.repair() if doctor else {}
-    found, unchecked = doctor.look() if doctor else (findings.Findings(), [])
+    found, unchecked = (
+        doctor.look() if doctor else (findings.Findings(), ["there is no server yet"])
+    )
     listed = found.told(limit)
     repaired = {
         name: repairs.told(doctor.tables, planned, limit) if doctor else []

@@ -142,4 +142,4 @@ def test_the_gravest_goes_first_and_says_what_to_do():
     listed = found.told(1)
     assert [finding["kind"] for finding in listed] == list(KINDS)
     assert all(finding["examples"] == ["a"] and finding["count"] == 2 for finding in listed)
-    assert all(line.endswith(".") and ": a, ...." in line for line in lines(listed))
+    assert all(line.endswith(".") and " (2: a, ...). " in line for line in lines(listed))
