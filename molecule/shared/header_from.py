@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Messages that ann submits: those that are hers, and every way of claiming to be somebody else.
 
-Hers are ann@example.org and sales@example.org; newsletter@example.org is an alias that only receives.
+Hers are ann@example.org and sales@example.org; the alias newsletter@example.org only receives.
 """
 
 from __future__ import annotations
@@ -38,13 +38,17 @@ OWN = {
     "with an extension": _from("Ann <ann+list@example.org>"),
     "a name in UTF-8": _from(f"Änne Müller <{ANN}>"),
     "a name in an encoded word": _from(f"{word('Änne')} <{ANN}>"),
-    "a name in encoded words of both kinds": _from(f"{word('Än')} {word('ne', 'iso-8859-1', 'q')} <{ANN}>"),
+    "a name in encoded words of both kinds": _from(
+        f"{word('Än')} {word('ne', 'iso-8859-1', 'q')} <{ANN}>"
+    ),
     "a charset that nobody knows": _from(f"=?x-nobody-knows?q?Ann?= <{ANN}>"),
     "a comment after it": _from(f"{ANN} (Ann Lee)"),
     "a comment before it": _from(f"(Ann) {ANN}"),
     "nested comments": _from(f"Ann (Sales (Europe)) <{ANN}>"),
     "folded": _from(f"Ann\r\n Lee\r\n\t<{ANN}>"),
-    "several own addresses, with a Sender": _from(f"{ANN}, Sales <sales@example.org>\r\nSender: {ANN}"),
+    "several own addresses, with a Sender": _from(
+        f"{ANN}, Sales <sales@example.org>\r\nSender: {ANN}"
+    ),
     "several own addresses, without a Sender": _from(f"{ANN}, sales@example.org"),
     "an own Sender": _from(f"{ANN}\r\nSender: Sales <sales@example.org>"),
     "the own address as name": _from(f'"{ANN}" <{ANN}>'),
@@ -56,7 +60,8 @@ OWN = {
     "a name such as Team @ Work": _from(f'"Team @ Work" <{ANN}>'),
     "an own Resent-From": _from(f"{ANN}\r\nResent-From: {ANN}"),
     "the name of the header in upper case": f"FROM: {ANN}".encode(),
-    "a blank before the colon": f"From : {ANN}".encode(),
+    # Not as the first line: smtpd(8) takes that for the "From " of a mailbox file.
+    "a blank before the colon": f"X-Other: 1\r\nFrom : {ANN}".encode(),
 }
 
 ATTACKS = {
@@ -127,7 +132,9 @@ ATTACKS = {
     "an address as name, Q": _from(f"{word(BOSS, encoding='q')} <{ANN}>"),
     "an address as name, in quotes": _from(f'"{word(BOSS)}" <{ANN}>'),
     "an address over two words, B": _from(f"{word(BOSS[:6])} {word(BOSS[6:])} <{ANN}>"),
-    "an address over two words, Q": _from(f"{word('bob@', encoding='q')}\r\n {word('example.org')} <{ANN}>"),
+    "an address over two words, Q": _from(
+        f"{word('bob@', encoding='q')}\r\n {word('example.org')} <{ANN}>"
+    ),
     "an address over a word and text": _from(f"{word('bob@')} example.org <{ANN}>"),
     "an address in UTF-16": _from(f"{word(BOSS, 'utf-16-be')} <{ANN}>"),
     "an address in UTF-7": _from(f"=?utf-7?q?bob+AEA-example.org?= <{ANN}>"),
@@ -136,7 +143,9 @@ ATTACKS = {
     ),
     "an address in a word with blanks": _from(f'"=?utf-8?q?bob=40example.org is here?=" <{ANN}>'),
     "an address in a word with a language": _from(f"=?utf-8*en?q?bob=40example.org?= <{ANN}>"),
-    "an address in a charset that nobody knows": _from(f"=?x-nobody-knows?q?bob=40example.org?= <{ANN}>"),
+    "an address in a charset that nobody knows": _from(
+        f"=?x-nobody-knows?q?bob=40example.org?= <{ANN}>"
+    ),
     "an address in a comment": _from(f"({BOSS}) {ANN}"),
     "an address in a comment after it": _from(f"{ANN} (on behalf of {BOSS})"),
     "an address in an encoded comment": _from(f"{ANN} ({word(BOSS)})"),

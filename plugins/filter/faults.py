@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.sender_exceptions import (
+from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.senders import (
     sender_exception_faults,
 )
 from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.wanted import (

@@ -8,7 +8,6 @@ import base64
 import json
 import uuid
 
-import pytest
 from header_from import ATTACKS, OWN, message
 from mailhost import CLIENT, PEOPLE, auth, eventually, letter, podman
 

@@ -69,7 +69,7 @@ def main(socket: str, file: str, delimiters: str) -> None:
     HeaderFrom.senders = SenderMap(file, delimiters)
     Milter.factory = HeaderFrom
     Milter.set_flags(0)
-    # What goes wrong here is told to the client as a temporary failure, and never lets a message pass.
+    # A fault of this program is a temporary failure, and never lets a message pass.
     Milter.set_exception_policy(Milter.TEMPFAIL)
     Milter.runmilter("header_from", socket, SECONDS)
 

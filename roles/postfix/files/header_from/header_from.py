@@ -148,7 +148,9 @@ def _invisible(letter: str) -> bool:
 
 def _decoded(run: re.Match[str]) -> str:
     """Encoded words (RFC 2047); those that follow each other are one text."""
-    words = ((w[1].partition("*")[0].lower(), _bytes(*w.groups())) for w in _ENCODED.finditer(run[0]))
+    words = (
+        (w[1].partition("*")[0].lower(), _bytes(*w.groups())) for w in _ENCODED.finditer(run[0])
+    )
     runs = itertools.groupby(words, key=lambda word: word[0])
     return "".join(_in_charset(b"".join(w[1] for w in some), charset) for charset, some in runs)
 

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Ansible managed
-"""Asks who may send as an address: the question of Postfix's smtpd_sender_login_maps, from its own file.
+"""Asks who may send as an address: the query of Postfix's smtpd_sender_login_maps, from its file.
 
-The file is read again whenever it has changed, so a new password or another query needs no restart.
+The file is read again when it has changed: a new password or another query needs no restart.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def connected(settings: Mapping[str, str]) -> Any:
 
 
 def parsed(content: str) -> dict[str, str]:
-    """The settings of a file of Postfix; a line that begins with a blank continues the one before."""
+    """The settings of a file of Postfix; a line after a blank continues the one before."""
     lines = (line for line in content.splitlines() if not line.lstrip().startswith("#"))
     joined = re.sub(r"\n(?=[ \t])", "", "\n".join(lines))
     pairs = (line.partition("=") for line in joined.splitlines())
