@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Messages a second that one host of molecule accepts on port 587, with the mail filter and without.
+"""Messages a second that a mail host accepts on port 587, with the mail filter and without.
 
-usage: submission.py HOST [MESSAGES [SESSIONS]], on a host that the site playbook has built. Both are
+usage: submission.py HOST [MESSAGES [SESSIONS]], for a host of molecule or one like it. Both are
 measured in turn, three times; the host is as before afterwards.
 """
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+import smtplib
 import uuid
 
 from header_from import ATTACKS, OWN, message
@@ -124,7 +125,7 @@ def works(mailhost):
     try:
         with mailhost.submission(ANN) as session:
             return sends(ready(session))[0] == 250
-    except AssertionError:
+    except (AssertionError, OSError, smtplib.SMTPException):
         return False
 
 
@@ -182,5 +183,5 @@ def test_the_filter_runs_now_and_after_a_boot_and_may_do_little(host, mailhost):
     assert status["NoNewPrivs"] == "1"
     assert status["Seccomp"] == "2"
     assert mailhost.output("stat", "-c%U:%G %a", "/var/spool/postfix/header-from/socket") == (
-        "groupware-milter:postfix 660"
+        "groupware-milter:postfix 770"
     )
