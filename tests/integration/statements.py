@@ -20,7 +20,11 @@ CASES = {
     "postfix, domains derived": {
         "role": "postfix",
         "set": "__postfix_files",
-        "variables": {"postfix_virtual_domains": "derived", "postfix_inactive_mail": "reject"},
+        "variables": {
+            "postfix_virtual_domains": "derived",
+            "postfix_inactive_mail": "reject",
+            "postfix_sender_exceptions": {"p12@d1.example": ["p7@big.example", "d2.example"]},
+        },
     },
     "dovecot 2.3": {
         "role": "dovecot",

@@ -32,6 +32,11 @@ CASES = {
             "postfix_milters": ["inet:127.0.0.1:11332"],
             "postfix_settings": {"biff": "yes", "maximal_queue_lifetime": "2d"},
             "mailserver_postmaster": "o'brien@example.org",
+            "postfix_header_from": "any",
+            "postfix_sender_exceptions": {
+                "scanner@example.org": ["o'neil%office@example.org", "Shop.example"],
+                "4f1c2a@people.test": ["second.example"],
+            },
         },
     },
     "dovecot-2.3": {**DOVECOT, "variables": {"__dovecot_generation": "2.3"}},
