@@ -119,6 +119,7 @@ class Letter:
     token: str
     subject: str = "A letter"
     body: str = "Hello."
+    header: str = "X-Test: yes"
 
     @property
     def content(self):
@@ -128,6 +129,7 @@ class Letter:
             f"Subject: {self.subject}",
             f"Message-ID: <{self.token}@outside.test>",
             "Date: Thu, 01 Jan 2026 12:00:00 +0000",
+            self.header,
             "",
             self.body,
             "",
