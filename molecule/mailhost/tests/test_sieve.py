@@ -98,16 +98,30 @@ def test_the_scripts_of_the_site_are_compiled(mailhost):
     assert "svbin" not in mailhost.journal("dovecot", since="-2min")
 
 
-def test_a_person_has_as_many_scripts_as_allowed(mailhost):
-    allowed = f" WHERE username = '{BOB.username}'"
-    allow = "UPDATE dovecot_users SET quota_sieve_script = {}, quota_sieve_bytes = {}" + allowed
-    mailhost.sql(allow.format(1, 200))
+def test_a_script_that_does_not_compile_is_refused(mailhost):
+    script = {"path": "mailserver-sieve/before/wrong.sieve", "content": 'require "nosuch";\n'}
+    main = {
+        "path": "dovecot.conf",
+        "content": mailhost.run("cat", "/etc/dovecot/dovecot.conf").stdout,
+    }
+    given = {"service": "dovecot", "directory": "/etc/dovecot", "files": [script, main]}
+    with pytest.raises(AssertionError, match="wrong.sieve: .*unknown Sieve capability"):
+        mailhost.module("service_config", "--check", **given)
+
+
+def test_people_keep_as_many_scripts_as_their_limits_allow(mailhost):
+    limits = (
+        "UPDATE dovecot_users SET quota_sieve_script = {}, quota_sieve_bytes = {}"
+        f" WHERE username = '{BOB.username}'"
+    )
+    mailhost.sql(limits.format(2, 200))
     try:
         with managesieve(mailhost, BOB) as sieve:
             assert "OK" in sieve.ask('PUTSCRIPT "one" "keep;"')[-1]
-            assert "QUOTA/MAXSCRIPTS" in sieve.ask('PUTSCRIPT "two" "keep;"')[-1]
-            long = "# " + "x" * 300 + "\n"
-            assert "QUOTA" in sieve.ask(f'PUTSCRIPT "one" {{{len(long)}+}}\r\n{long}')[-1]
-            assert "OK" in sieve.ask('DELETESCRIPT "one"')[-1]
+            assert "QUOTA/MAXSTORAGE" in sieve.ask('HAVESPACE "two" 300')[-1]
+            assert "OK" in sieve.ask('PUTSCRIPT "two" "keep;"')[-1]
+            assert "QUOTA/MAXSCRIPTS" in sieve.ask('PUTSCRIPT "three" "keep;"')[-1]
+            for name in ("one", "two"):
+                assert "OK" in sieve.ask(f'DELETESCRIPT "{name}"')[-1]
     finally:
-        mailhost.sql(allow.format(0, 0))
+        mailhost.sql(limits.format(0, 0))

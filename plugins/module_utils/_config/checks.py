@@ -106,9 +106,12 @@ def _dovecot_faults(candidate: Candidate) -> list[str]:
 def _sieve_faults(candidate: Candidate) -> list[str]:
     """sievec(1), with the extensions and limits of the staged configuration."""
     sievec = ["sievec", "-c", candidate.path(candidate.files[-1])]
-    scripts = [candidate.path(file) for file in candidate.files if file.path.endswith(".sieve")]
-    answers = [_ask([*sievec, script, f"{script}.checked"], candidate) for script in scripts]
-    return [complaint for answer in answers for complaint in answer.complaints]
+    scripts = [file.path for file in candidate.files if file.path.endswith(".sieve")]
+    answers = {
+        path: _ask([*sievec, f"{candidate.stage}/{path}", f"{candidate.stage}/checked"], candidate)
+        for path in scripts
+    }
+    return [f"{path}: {c}" for path, answer in answers.items() for c in answer.complaints]
 
 
 def _dovecot_plugins() -> set[str]:
