@@ -155,10 +155,11 @@ def _prune_limit(given: object) -> list[str]:
     return []
 
 
-def _inactive_mail(given: object) -> list[str]:
-    if given in ("deliver", "reject"):
-        return []
-    return [f"{shown(given)} is neither deliver nor reject."]
+def _either(one: str, other: str) -> Callable[[object], list[str]]:
+    def faults(given: object) -> list[str]:
+        return [] if given in (one, other) else [f"{shown(given)} is neither {one} nor {other}."]
+
+    return faults
 
 
 _RULES: Mapping[str, Callable[[object], list[str]]] = {
@@ -167,7 +168,8 @@ _RULES: Mapping[str, Callable[[object], list[str]]] = {
     "mailserver_users_files": _files,
     "mailserver_users_prune": _boolean,
     "mailserver_users_prune_limit": _prune_limit,
-    "mailserver_inactive_mail": _inactive_mail,
+    "mailserver_inactive_mail": _either("deliver", "reject"),
+    "mailserver_quota_message": _either("count", "ignore"),
     "mailserver_postmaster": _postmaster,
     "mailserver_dovecot_database": _database,
     "mailserver_postfix_database": _database,

@@ -98,7 +98,8 @@ def _known_to_dovecot(key: str) -> dict[str, str]:
     user, _at, domain = key.partition("@")
     named = {"user": key, "username": user, "domain": domain, "service": "imap"}
     named |= {"protocol": "imap", "local_ip": "192.0.2.1", "remote_ip": "192.0.2.2"}
-    return {**named, "u": key, "n": user, "d": domain, "s": "imap", "%": "%"}
+    named |= {"u": key, "n": user, "d": domain, "s": "imap", "%": "%"}
+    return {**named, "master_user": ""}
 
 
 def _dovecot(text: str, key: str) -> str:

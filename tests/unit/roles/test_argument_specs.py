@@ -68,7 +68,8 @@ def test_the_defaults_have_the_specified_types(role):
         if "default" in option:
             default = option["default"]
             assert isinstance(default, PYTHON_TYPES[option["type"]]), name
-            assert default in option.get("choices", [default]), name
+            chosen = default if isinstance(default, list) else [default]
+            assert not [one for one in chosen if one not in option.get("choices", chosen)], name
 
 
 @pytest.mark.parametrize("role", ROLES)

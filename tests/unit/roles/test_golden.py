@@ -39,7 +39,13 @@ CASES = {
             },
         },
     },
-    "dovecot-2.3": {**DOVECOT, "variables": {"__dovecot_generation": "2.3"}},
+    "dovecot-2.3": {
+        **DOVECOT,
+        "variables": {
+            "__dovecot_generation": "2.3",
+            "dovecot_sieve_before": {"first": "keep;", "second": "keep;"},
+        },
+    },
     "dovecot-2.4": {**DOVECOT, "variables": {"__dovecot_generation": "2.4"}},
     "dovecot-2.4-other": {
         **DOVECOT,
@@ -47,6 +53,11 @@ CASES = {
             "__dovecot_generation": "2.4",
             "dovecot_imap_client_workarounds": [],
             "dovecot_quota_full_tempfail": "no",
+            "mailserver_quota_message": "ignore",
+            "dovecot_quota_warnings": [],
+            "dovecot_junk_headers": {"X-Spam": "Yes*", "X-Spam-Flag": 'a "YES"'},
+            "dovecot_sieve_before": {"second": "keep;", "last": "keep;"},
+            "dovecot_sieve_after": {"end": "keep;"},
             "dovecot_settings": {
                 "mail_debug": True,
                 "protocol imap": {"mail_max_userip_connections": 50},
