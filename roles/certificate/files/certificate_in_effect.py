@@ -15,67 +15,44 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 STAMPS = Path("/var/lib/groupware-mailserver")
-SECONDS = 10.0  # until whoever writes a new pair has written both files
-
-
-class Unusable(Exception):
-    """Files that no service should be made to read."""
 
 
 def main(certificate: str, key: str) -> int:
-    """Bring the pair into effect; 1 if that was not possible."""
-    while behind := list(services_behind(certificate, key)):
-        try:
-            found = usable(certificate, key)
-        except Unusable as fault:
-            names = ", ".join(stamp.stem for stamp in behind)
-            print(f"{fault} Not reloaded: {names}.", file=sys.stderr)
-            return 1
-        for stamp in behind:
-            subprocess.run(["systemctl", "try-reload-or-restart", stamp.stem], check=True)
-            remember(stamp, found)
-            print(f"{stamp.stem} presents {certificate} as it is now")
+    """Bring the pair into effect; 1 if no service should be made to read it."""
+    # Taken first: what changes from here on is seen at the next look.
+    now = {path: fingerprint(Path(path)) for path in (certificate, key)}
+    behind = list(services_behind(now))
+    fault = fault_of(certificate, key) if behind else ""
+    if fault:
+        names = ", ".join(stamp.stem for stamp in behind)
+        print(f"{fault} Not reloaded: {names}.", file=sys.stderr)
+        return 1
+    for stamp in behind:
+        subprocess.run(["systemctl", "try-reload-or-restart", stamp.stem], check=True)
+        remember(stamp, now)
+        print(f"{stamp.stem} presents {certificate} as it is now")
     return 0
 
 
-def services_behind(certificate: str, key: str) -> Iterator[Path]:
+def services_behind(now: Mapping[str, str]) -> Iterator[Path]:
     """The stamps of services that have read something else than is in the files now."""
-    now = fingerprints(certificate, key)
     for stamp in sorted(STAMPS.glob("*.loaded")):
         read = json.loads(stamp.read_text(encoding="utf-8")).get("watched", {})
         if now.keys() <= read.keys() and any(read[path] != now[path] for path in now):
             yield stamp
 
 
-def fingerprints(*paths: str) -> dict[str, str]:
-    """What is in the files now, as service_config takes it."""
-    return {path: fingerprint(Path(path)) for path in paths}
-
-
 def fingerprint(path: Path) -> str:
+    """What is in the file, as service_config takes it."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:
         return "absent"
-
-
-def usable(certificate: str, key: str) -> dict[str, str]:
-    """The fingerprints of a pair that a service can present, awaited while it is being written."""
-    deadline = time.monotonic() + SECONDS
-    while True:
-        found = fingerprints(certificate, key)
-        fault = fault_of(certificate, key)
-        if not fault and found == fingerprints(certificate, key):
-            return found
-        if time.monotonic() > deadline:
-            raise Unusable(fault or f"{certificate} and {key} change all the time.")
-        time.sleep(0.2)
 
 
 def fault_of(certificate: str, key: str) -> str:
@@ -101,7 +78,7 @@ def reason(error: Any) -> str:
     return str(words).replace("_", " ").lower()
 
 
-def remember(stamp: Path, found: dict[str, str]) -> None:
+def remember(stamp: Path, found: Mapping[str, str]) -> None:
     """Note in the stamp what the service has read."""
     loaded = json.loads(stamp.read_text(encoding="utf-8"))
     loaded["watched"].update(found)
