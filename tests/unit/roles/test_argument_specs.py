@@ -143,7 +143,6 @@ def test_secrets_are_marked():
     marked = {n for role in ROLES for n, option in options(role).items() if option.get("no_log")}
     assert marked == {
         "mailserver_sql_passwords",
-        "mailserver_probe_from",
         "mailserver_probe_password",
     }
 
