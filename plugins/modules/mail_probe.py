@@ -387,7 +387,8 @@ def suspect(params: dict[str, t.Any]) -> refusals.Suspect:
 def seen(module: AnsibleModule, what: str, listed: list, faults: list[str]) -> dict[str, t.Any]:
     """What was found; everything that is wrong is told at once."""
     if faults:
-        module.fail_json(msg="\n".join(faults), **{what: listed})
+        found: dict[str, t.Any] = {what: listed}
+        module.fail_json(msg="\n".join(faults), **found)
     return {"msg": f"All {len(listed)} {what} are as expected.", what: listed}
 
 
