@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -147,6 +148,25 @@ def _boolean(given: object) -> list[str]:
     return [] if isinstance(given, bool) else [f"{shown(given)} is not true or false."]
 
 
+def _trusted_clients(given: object) -> list[str]:
+    if not isinstance(given, list):
+        return [f"{kind(given)} is not a list of addresses: expected one such as [192.0.2.10]."]
+    return [fault for entry in given for fault in _network(entry)]
+
+
+def _network(given: object) -> list[str]:
+    try:
+        network = ipaddress.ip_network(str(given))
+    except ValueError:
+        return [
+            f"{shown(given)} is no address and no network: expected 192.0.2.10, 192.0.2.0/24 or"
+            " 2001:db8::/64, the network without the bits of a host."
+        ]
+    if network.prefixlen:
+        return []
+    return [f"{shown(given)} is the whole world: nobody there would be a client like others."]
+
+
 def _prune_limit(given: object) -> list[str]:
     try:
         Limit.parse(given)
@@ -174,6 +194,8 @@ _RULES: Mapping[str, Callable[[object], list[str]]] = {
     "mailserver_dovecot_database": _database,
     "mailserver_postfix_database": _database,
     "mailserver_sql_passwords": _sql_passwords,
+    "mailserver_trusted_clients": _trusted_clients,
+    "mailserver_fail2ban": _boolean,
     "mailserver_mail_user": _mail_user,
     "mailserver_mail_directory": _mail_directory,
     "mailserver_certificate_file": _path,

@@ -30,6 +30,8 @@ CASES = {
             "mailserver_inactive_mail": "reject",
             "postfix_reject_unknown_sender_domain": "false",
             "postfix_milters": ["inet:127.0.0.1:11332"],
+            "postfix_postscreen": "yes",
+            "mailserver_trusted_clients": ["192.0.2.10", "2001:db8:5::/64"],
             "postfix_settings": {"biff": "yes", "maximal_queue_lifetime": "2d"},
             "mailserver_postmaster": "o'brien@example.org",
             "postfix_header_from": "any",
@@ -51,6 +53,7 @@ CASES = {
         **DOVECOT,
         "variables": {
             "__dovecot_generation": "2.4",
+            "mailserver_trusted_clients": ["192.0.2.10", "2001:db8:5::/64"],
             "dovecot_imap_client_workarounds": [],
             "dovecot_quota_full_tempfail": "no",
             "mailserver_quota_message": "ignore",
