@@ -3,9 +3,9 @@
 """How many messages a second reach their mailbox: by LMTP, by the pipe to dovecot-lda, by discard.
 
 On one host of each release, built from its roles, in turn and told as the median of ROUNDS (3):
-smtp-source hands over messages for one recipient or for ten, MESSAGES (500) copies in all, and the clock stops when the queue
-is empty. discard is Postfix with all its lookups and no delivery, the limit. SUITES ("bookworm
-trixie") are the hosts. Ends with 0 when it has measured, whatever it has found.
+smtp-source hands over messages for one recipient or for ten, MESSAGES (500) copies in all, and the
+clock stops when the queue is empty. discard is Postfix with all its lookups and no delivery, the
+limit. SUITES ("bookworm trixie") are the hosts. Ends with 0 when it has measured, whatever it has found.
 """
 
 from __future__ import annotations
@@ -28,14 +28,18 @@ SUITES = os.environ.get("SUITES", "bookworm trixie").split()
 PEOPLE = 10
 WAYS = {"lmtp": "lmtp:unix:private/dovecot-lmtp", "lda": "dovecot", "discard": "discard:"}
 
-# smtp-source puts a number before the address of each recipient of a message.
-ADDRESSES = [f"{number}bench@example.org" for number in range(1, PEOPLE + 1)]
+# smtp-source puts a number before the address of each recipient of a message but one.
+NUMBERED = "bench@example.org"
+ADDRESSES = [f"{number}{NUMBERED}" for number in range(1, PEOPLE + 1)]
 
 # In the container: hand the messages over, then wait until the queue is empty.
 DELIVER = """
 import json, os, subprocess, sys, time
 began = time.perf_counter()
-sources = [subprocess.Popen(["smtp-source", *options, "127.0.0.1:25"]) for options in json.loads(sys.argv[1])]
+sources = [
+    subprocess.Popen(["smtp-source", *options, "127.0.0.1:25"])
+    for options in json.loads(sys.argv[1])
+]
 if any([source.wait() for source in sources]):
     sys.exit("smtp-source has failed")
 folders = ["/var/spool/postfix/" + name for name in ("maildrop", "incoming", "active", "deferred")]
@@ -49,7 +53,7 @@ print(time.perf_counter() - began)
 
 def add_people() -> None:
     """The mailboxes, beside the people of the example."""
-    people = [{"address": address, "password": "bench-bench"} for address in ADDRESSES]
+    people = [{"address": address, "password": "bench-bench"} for address in [NUMBERED, *ADDRESSES]]
     subprocess.run(
         ["ansible-playbook", "-i", TOP / "examples/inventory.yml", "-i", TOP / "demo/hosts.yml"]
         + ["groupware.mailserver.accounts", "-e", json.dumps({"mailserver_users_bench": people})],
@@ -66,7 +70,7 @@ def sources(recipients: int) -> list[list[str]]:
         number = str(MESSAGES // PEOPLE)
         return [[*said, "-m", number, "-t", address] for address in ADDRESSES]
     number = str(MESSAGES // recipients)
-    return [[*said, "-s", "10", "-m", number, "-r", str(recipients), "-t", "bench@example.org"]]
+    return [[*said, "-s", "10", "-m", number, "-r", str(recipients), "-t", NUMBERED]]
 
 
 def rate(host: MailHost, way: str, recipients: int) -> float:
@@ -82,7 +86,9 @@ def rate(host: MailHost, way: str, recipients: int) -> float:
 
 
 def delivered(host: MailHost) -> int:
-    found = host.run("sh", "-c", "find /var/vmail/example.org/ -path '*bench/Maildir/new/*' | wc -l")
+    found = host.run(
+        "sh", "-c", "find /var/vmail/example.org/ -path '*bench/Maildir/new/*' | wc -l"
+    )
     return int(found)
 
 

@@ -146,7 +146,13 @@ def database_stops(host: MailHost) -> None:
 
 def killed(*program: str) -> Callable[[MailHost], None]:
     """kill -9; what starts it again is systemd, or the master process of its service."""
-    return lambda host: host.run("pkill", "-KILL", *program) and None
+
+    def kill(host: MailHost) -> None:
+        """As soon as there is one: some live only while they have something to do."""
+        command = ("pkill", "-KILL", *program)
+        eventually(lambda: host.run(*command, check=False).returncode == 0, what=str(command))
+
+    return kill
 
 
 def disk_is_full(host: MailHost) -> None:
@@ -174,9 +180,7 @@ def disk_is_full(host: MailHost) -> None:
 
 def host_dies(host: MailHost) -> None:
     podman("kill", host.name)
-    subprocess.run(
-        [BED, "start", host.name, "-", "-"], check=True, stdout=subprocess.DEVNULL
-    )
+    subprocess.run([BED, "start", host.name, "-", "-"], check=True, stdout=subprocess.DEVNULL)
 
 
 FAULTS: dict[str, Callable[[MailHost], None]] = {

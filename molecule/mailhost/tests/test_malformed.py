@@ -24,8 +24,8 @@ HOSTILE = [
     "' OR '1'='1", "' OR 1=1 -- ", "'; DROP TABLE dovecot_users; -- ", "\\' OR 1=1#",
     "' UNION SELECT password,password FROM dovecot_users -- ", "') OR ('1'='1", "' AND SLEEP(9)='",
     "${jndi}", "$(id)", "{{7*7}}", "|id", "../../etc/passwd", "\x00", "\x7f", "\t", "\x1b[2J",
-    "\u00e9", "\U0001f600", "\u202e", "\xbf'", "\xa5'", "*master", "*", "+", "@", "@@", "<", ">", ",",
-    "a" * 300, "=" * 80, "\u0130", "\ufeff",
+    "\u00e9", "\U0001f600", "\u202e", "\xbf'", "\xa5'", "*master", "*", "+", "@", "@@", "<", ">",
+    ",", "a" * 300, "=" * 80, "\u0130", "\ufeff",
 ]  # fmt: skip
 DOMAINS = ["example.org", "second.example", "people.test", "outside.test", "[127.0.0.1]", "", "'"]
 CRASH = re.compile(r"signal (11|6)|core dumped|Panic:|Assertion|segfault|Traceback", re.I)
