@@ -5,7 +5,8 @@
 On one host of each release, built from its roles, in turn and told as the median of ROUNDS (3):
 smtp-source hands over messages for one recipient or for ten, MESSAGES (500) copies in all, and the
 clock stops when the queue is empty. discard is Postfix with all its lookups and no delivery, the
-limit. SUITES ("bookworm trixie") are the hosts. Ends with 0 when it has measured, whatever it has found.
+limit. SUITES ("bookworm trixie") are the hosts. Ends with 0 when it has measured, whatever it has
+found.
 """
 
 from __future__ import annotations

@@ -158,12 +158,12 @@ def killed(*program: str) -> Callable[[MailHost], None]:
 def disk_is_full(host: MailHost) -> None:
     """A small file system over one mailbox; it stays, and has room again after a while."""
     home = host.sql(f"SELECT home FROM dovecot_users WHERE username = '{FULL.username}'")[0]
-    # With a copy of the mailbox, since the load goes on meanwhile.
+    # With a copy of the mailbox. Dovecot's unit has its own view of the mounts: it starts again.
     script = f"""set -e
     systemctl stop postfix
     mkdir -p /mnt/store && mount -t tmpfs -o size=256m,mode=0700 tmpfs /mnt/store
     chown --reference={home} /mnt/store && cp -a {home}/. /mnt/store/
-    mount --bind /mnt/store {home} && systemctl start postfix
+    mount --bind /mnt/store {home} && systemctl restart dovecot && systemctl start postfix
     dd if=/dev/zero of={home}/filler bs=64k 2>/dev/null || df {home} >&2
     """
     host.run("sh", "-c", script)
