@@ -161,7 +161,7 @@ def _gravity(item: tuple[tuple[str, str], list[str]]) -> tuple[int, str]:
 def lines(told: list[dict[str, Any]]) -> list[str]:
     """The findings for somebody who reads them."""
     return [
-        f"{found['table']}: {found['meaning']} ({found['count']}: {_some(found)}). {found['advice']}"
+        "{table}: {meaning} ({count}: {some}). {advice}".format(**found, some=_some(found))
         for found in told
     ]
 
