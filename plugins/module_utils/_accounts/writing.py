@@ -271,9 +271,7 @@ def _rows_new(rows: _Rows, secret: Secrets, now: object) -> Iterator[Statement]:
     columns = [table.columns[name] for name in fields] + [MODIFIED] * len(date)
     values = _values(table, fields, secret)
     # In the order of the primary key: InnoDB then fills one page after the other.
-    lines = _Lines(
-        sorted(rows.new, key=attrgetter("userid")), lambda row: (*values(row), *date)
-    )
+    lines = _Lines(sorted(rows.new, key=attrgetter("userid")), lambda row: (*values(row), *date))
     yield Statement(_insert(table.quoted, columns), lines)
 
 
