@@ -367,7 +367,7 @@ from ansible_collections.groupware.mailserver.plugins.module_utils._edge import 
 def main() -> None:
     module = SecretModule(
         argument_spec={
-            # Judged like the accounts of files, which tells all faults together, each with its account.
+            # Judged like those of files: all faults are told together, each with its account.
             "accounts": {"type": "list", "elements": "dict"},
             **source.SOURCE,
             **accounts.BULK,
