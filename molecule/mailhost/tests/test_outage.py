@@ -78,7 +78,7 @@ def stopped(mailhost):
     eventually(lambda: answered(mailhost), within=90, what="logins work again")
     # Postfix leaves a database alone for a minute that it could not reach; other tests do not wait.
     mailhost.run("postfix", "reload")
-    eventually(lambda: taken(mailhost), within=90, what="mail is taken again")
+    eventually(lambda: all_taken(mailhost), within=90, what="mail is taken again")
     eventually(lambda: emptied(mailhost), within=90, what="the queue is empty")
 
 
@@ -97,7 +97,7 @@ def emptied(mailhost):
     return not mailhost.queue()
 
 
-def taken(mailhost):
+def all_taken(mailhost):
     """Whether mail is taken for all of these, whichever process of Dovecot is asked about them."""
     return all(code_for(mailhost, one.address) == 250 for one in (ANN, BOB, URSULA))
 
