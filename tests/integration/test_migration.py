@@ -211,6 +211,43 @@ def test_tables_keep_their_character_set(old: OldHost, migrate: dict, collation:
     assert not old.run("mail_schema", **migrate)["changed"]
 
 
+MIXED = {
+    "D4": [
+        "ALTER TABLE old_d.dovecot_usage DROP FOREIGN KEY "
+        "`dovecot_usage::username--dovecot_users::username`",
+        "ALTER TABLE old_d.dovecot_users MODIFY username varchar(80) COLLATE {0} NOT NULL",
+    ],
+    "S6": [
+        "ALTER TABLE old_p.smtp_destinations DROP FOREIGN KEY "
+        "`smtp_destinations::userid--smtp_users::userid`",
+        "ALTER TABLE old_p.smtp_destinations CONVERT TO CHARACTER SET {charset} COLLATE {0}",
+    ],
+    "D0": ["ALTER TABLE old_d.dovecot_users MODIFY username varchar(80) COLLATE {0} NOT NULL"],
+    "S2": [
+        *(
+            f"ALTER TABLE old_p.{name} DROP FOREIGN KEY `{name}::userid--smtp_users::userid`"
+            for name in ("smtp_aliases", "smtp_forwardings")
+        ),
+        "ALTER TABLE old_p.smtp_aliases CONVERT TO CHARACTER SET {charset} COLLATE {0}",
+        "ALTER TABLE old_p.smtp_users MODIFY email varchar(80) COLLATE {0} NOT NULL, "
+        "MODIFY username varchar(80) COLLATE {0} NOT NULL",
+    ],
+}
+
+
+@pytest.mark.parametrize("collation", ["utf8mb3_unicode_ci", "utf8mb4_unicode_ci"])
+@pytest.mark.parametrize(("dovecot", "postfix"), [("D4", "S6"), ("D0", "S2")])
+def test_tables_of_different_collations_are_brought_forward_at_once(
+    *, old: OldHost, migrate: dict, dovecot: str, postfix: str, collation: str
+):
+    old.build(dovecot, postfix, FEW)
+    for sql in MIXED[dovecot] + MIXED[postfix]:
+        old.sql(sql.format(collation, charset=collation.partition("_")[0]))
+    old.run("mail_schema", **migrate)
+    nobody_lost_anything(old)
+    assert not old.run("mail_schema", **migrate)["changed"]
+
+
 def test_columns_of_ones_own_stay_and_are_told(old: OldHost, migrate: dict):
     old.build("D4", "S6", FEW)
     for table in ("dovecot_users", "smtp_users", "smtp_destinations"):
@@ -506,6 +543,10 @@ def test_what_has_the_name_of_an_addition_alone_stays(old: OldHost, migrate: dic
 @pytest.mark.parametrize(
     ("dovecot", "postfix", "sql", "told"),
     [
+        (
+            *("D6", "S4", "ALTER TABLE smtp_users MODIFY email varchar(80) COLLATE utf8mb3_bin"),
+            "username utf8mb3_general_ci and email utf8mb3_bin",
+        ),
         ("D6", "S3", "SELECT 1", "set client_idnr"),
         ("D6", "S1", f"UPDATE smtp_forwardings SET destination = '{'x' * 81}' LIMIT 1", "81|80"),
         ("D3", "S7", "UPDATE smtp_users SET username = 'twice' LIMIT 2", "2 rows with username"),

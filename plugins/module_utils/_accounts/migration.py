@@ -17,8 +17,17 @@ from typing import Any, Callable
 
 from . import schema
 from .errors import Refused, shown
-from .generations import BY_EMAIL, BY_USERID, LISTS, QUOTAS, ROUTES
-from .generations import former, is_list, named, renamings
+from .generations import (
+    BY_EMAIL,
+    BY_USERID,
+    LISTS,
+    QUOTAS,
+    ROUTES,
+    former,
+    is_list,
+    named,
+    renamings,
+)
 from .schema import DOVECOT, NOT_NULL, Actual, ActualTable, Column, Key, Names, Step, Table, quoted
 
 Ask = Callable[[str], Sequence[Any]]
@@ -26,6 +35,7 @@ Parts = Iterator[tuple[str, str]]
 
 ADDRESS = 80  # characters of a source and a destination
 SHOWN = 5
+_COMPARED = {"smtp_users": ("username", "email"), "smtp_destinations": ("source", "destination")}
 _RESOLVED = ("loginname", "force_unique")  # keys whose duplicates a step of its own takes away
 
 # What stands for NULL in a column that has none in 2026.
@@ -69,7 +79,7 @@ _LOGIN_NAMES = (
     "LEFT JOIN {users} AS o ON o.username = w.name AND o.username <> w.username "
     # No index of login names is there yet: it comes last, when none stands twice any more.
     "LEFT JOIN (SELECT DISTINCT loginname FROM {users} WHERE loginname IS NOT NULL) AS l "
-    "ON l.loginname = w.name "
+    "ON l.loginname = {login} "
     "WHERE o.username IS NULL AND l.loginname IS NULL GROUP BY w.name HAVING COUNT(*) = 1"
 )
 _SPLIT = (
@@ -106,6 +116,7 @@ class _Migration:
     def steps(self) -> Iterator[Step]:
         # Postfix first: Dovecot's login names are the addresses there.
         first = ("smtp_users", "smtp_destinations", "dovecot_users", "dovecot_usage")
+        self._require_comparable()
         yield from self._renaming()
         yield from self._narrowing()
         yield from self._table("smtp_users", self._people())
@@ -139,15 +150,34 @@ class _Migration:
         (was,) = [old for old, new in self.renamed.items() if new == name] or [name]
         return f"{quoted(self._database(name))}.{quoted(was)}"
 
-    def _as(self, table: str, text: str) -> str:
-        """A text that can be compared with those of a table, whose index still answers."""
-        collation = schema.own_collation(self._there(table), self.tables[table])
+    def _as(self, table: str, text: str, column: str = "") -> str:
+        """A text that can be compared with those of a table, whose index still answers.
+
+        With those of one column where it is compared only after it has lost its origin.
+        """
+        there, wanted = self._there(table), self.tables[table]
+        new = schema.collation_of(self.names, self.actual, wanted)
+        collation = schema.own_collation(there, wanted) if there else new
+        if there and column in there.columns:
+            collation = there.columns[column].collation or collation
         return f"CONVERT({text} USING {collation.partition('_')[0]}) COLLATE {collation}"
 
     def _any(self, sql: str) -> bool:
         return bool(self.ask(f"{sql} LIMIT 1"))
 
     # ---- any table
+
+    def _require_comparable(self) -> None:
+        """The generated columns compare two of their table, which have unique keys to keep."""
+        for name, pair in _COMPARED.items():
+            there = self._there(name)
+            found = {c: there.columns[c].collation for c in pair if there and c in there.columns}
+            if len(set(found.values())) > 1:
+                told = " and ".join(f"{column} {has}" for column, has in found.items())
+                self.faults.append(
+                    f"{self._told(name)} has columns of two collations, {told}: stop the services "
+                    "and convert the table to one, ALTER TABLE ... CONVERT TO CHARACTER SET."
+                )
 
     def _renaming(self) -> Iterator[Step]:
         pairs = [
@@ -175,7 +205,7 @@ class _Migration:
             later |= dict.fromkeys(_bound(table, there), NOT_NULL)
             yield from self._altering(table, self._columns(table, there, later))
             yield from data
-            grown = self._strict(table, later)
+            grown = self._strict(table, there, later)
         else:
             grown = self._columns(table, there, {})
         drops = [(f"drop column {column}", f"DROP COLUMN {quoted(column)}") for column in leaving]
@@ -194,25 +224,27 @@ class _Migration:
             yield f"engine from {there.engine} to InnoDB", "ENGINE=InnoDB"
         if there.row_format.lower() in ("compact", "redundant"):
             yield f"row format from {there.row_format} to Dynamic", "ROW_FORMAT=DYNAMIC"
-        parents = {key.reference.column for key in table.keys if not key.name}
         for column in table.columns:
-            if column.name in parents:
-                collation = schema.collation_of(self.names, self.actual, table)
-            else:
-                collation = schema.own_collation(there, table)
             wanted = replace(column, rest=later.get(column.name, column.rest))
-            yield from self._column(table, there, wanted, collation)
+            yield from self._column(table, there, wanted)
 
-    def _column(self, table: Table, there: ActualTable, column: Column, collation: str) -> Parts:
+    def _collation(self, table: Table, there: ActualTable, column: Column) -> str:
+        """A column has that of the one that its foreign key refers to, and else keeps its own."""
+        if any(key.reference.column == column.name for key in table.keys if not key.name):
+            return schema.collation_of(self.names, self.actual, table)
+        has = there.columns.get(column.name)
+        return has.collation if has and has.collation else schema.own_collation(there, table)
+
+    def _column(self, table: Table, there: ActualTable, column: Column) -> Parts:
         has = there.columns.get(column.name)
         name = f"{self._told(table.name)}.{column.name}"
+        collation = self._collation(table, there, column)
         if has is None:
             yield f"add column {column.name}", f"ADD COLUMN {column.text(collation)}"
             return
         if has.generated != column.generated:
             self.faults.append(f"{name} is {'' if has.generated else 'not '}a generated column.")
-        parent = has.collation and collation != has.collation and table.parent
-        text = column.text(collation if parent else has.collation or collation)
+        text = column.text(collation)
         if schema.too_short(column, has):
             yield schema.widening(column, has, collation)
         elif not column.suits(has.type) or (table.name, column.name) in self.narrowed:
@@ -226,7 +258,7 @@ class _Migration:
         elif not column.generated and has.default != column.default:
             words = f"default of {column.name} from {has.default} to {column.default}"
             yield words, f"MODIFY COLUMN {text}"
-        elif parent:
+        elif has.collation and has.collation != collation:
             yield f"collation of {column.name} to {collation}", f"MODIFY COLUMN {text}"
 
     def _longer(self, table: Table, column: Column, length: int) -> list[str]:
@@ -273,12 +305,12 @@ class _Migration:
             )
         return f"'{self.owner}'"
 
-    def _strict(self, table: Table, later: Mapping[str, str]) -> Parts:
-        collation = schema.own_collation(self._there(table.name), table)
+    def _strict(self, table: Table, there: ActualTable, later: Mapping[str, str]) -> Parts:
         for column in table.columns:
             if column.name in later:
                 words = "no NULL" if column.needed else "allow NULL"
-                yield f"{words} in {column.name}", f"MODIFY COLUMN {column.text(collation)}"
+                text = column.text(self._collation(table, there, column))
+                yield f"{words} in {column.name}", f"MODIFY COLUMN {text}"
 
     def _keys(self, table: Table, there: ActualTable) -> Parts:
         for key in table.keys:
@@ -414,12 +446,10 @@ class _Migration:
         if there is None or not self._any(f"SELECT 1 {pairs}"):
             return
         owner, of = ("users_id", "id") if "users_id" in there.columns else ("userid", "userid")
-        kept = {
-            owner: (
-                "COALESCE(MIN(IF(u.email IN (d.source, d.destination) "
-                f"OR u.username = d.destination, d.{owner}, NULL)), MIN(d.{owner}))"
-            )
-        }
+        as_user = partial(self._as, "smtp_users")
+        target = as_user("d.destination")
+        about = f"u.email IN ({as_user('d.source')}, {target}) OR u.username = {target}"
+        kept = {owner: f"COALESCE(MIN(IF({about}, d.{owner}, NULL)), MIN(d.{owner}))"}
         kept |= {"source": "d.source", "destination": "d.destination"}
         kept |= {"dispatch_address": "MAX(d.dispatch_address)"}
         ordinary = [column for column, has in there.columns.items() if not has.generated]
@@ -432,7 +462,8 @@ class _Migration:
             (
                 f"CREATE OR REPLACE TEMPORARY TABLE {once} (KEY (source, destination)) "
                 f"SELECT {values} FROM {table} AS d LEFT JOIN {self._place('smtp_users')} AS u "
-                f"ON u.{of} = d.{owner} GROUP BY d.source, d.destination HAVING COUNT(*) > 1",
+                f"ON u.{of} = {f'd.{owner}' if of == 'id' else as_user(f'd.{owner}')} "
+                "GROUP BY d.source, d.destination HAVING COUNT(*) > 1",
                 # With an alias it would ask for a default database.
                 f"DELETE {table} FROM {table} JOIN {once} AS o "
                 f"ON o.source = {table}.source AND o.destination = {table}.destination",
@@ -548,7 +579,7 @@ class _Migration:
         )
 
     def _listed_by_email(self, there: Sequence[str], place: Callable[[str], str]) -> Iterator[str]:
-        as_user = partial(self._as, "smtp_users")
+        as_user = partial(self._as, "smtp_users", column="email")
         if "smtp_aliases" in there:
             yield (
                 f"SELECT {as_user('j.address')} AS source, {as_user('t.email')} AS destination "
@@ -603,6 +634,7 @@ class _Migration:
     def _routes(self, forwards: str, aliases: str) -> Iterator[str]:
         """As tine writes them; what only forwards has the aliases lead there as well."""
         users, routes = self._place("smtp_users"), self._place("smtp_destinations")
+        as_route = partial(self._as, "smtp_destinations")
         if forwards:
             rows = f"SELECT f.userid, f.source, f.destination, 1 FROM ({forwards}) AS f"
             yield _ROUTE.format(routes=routes, rows=rows)
@@ -611,8 +643,8 @@ class _Migration:
                 routes=routes,
                 rows="SELECT a.userid, a.source, COALESCE(r.destination, a.destination), 1 "
                 f"FROM ({aliases}) AS a JOIN {users} AS m ON m.userid = a.userid "
-                f"LEFT JOIN {routes} AS r ON m.forward_only = 1 AND r.userid = m.userid "
-                "AND r.source = m.email",
+                f"LEFT JOIN {routes} AS r ON m.forward_only = 1 "
+                f"AND r.userid = {as_route('m.userid')} AND r.source = {as_route('m.email')}",
             )
         yield _ROUTE.format(
             routes=routes,
@@ -697,18 +729,20 @@ class _Migration:
         """The address of an account, or else its username."""
         users = self._place("dovecot_users")
         there = self._there("smtp_users")
+        as_username = partial(self._as, "dovecot_users", column="username")
         email = joined = ""
         if not now or there is not None:
             same = f"s.username = {self._as('smtp_users', 'u.username')}"
             if now and there is not None and "username" not in there.columns:
                 same = "FALSE"
             found = (f"MIN(IF({same}, s.email, NULL))", "MIN(s.email)")
-            email = "".join(f"{self._as('dovecot_users', one)}, " for one in found)
+            email = "".join(f"{as_username(one)}, " for one in found)
             userid = self._as("smtp_users", "u.userid")
             joined = f"LEFT JOIN {people} AS s ON s.userid = {userid}"
         return _LOGIN_NAMES.format(
             email=email,
-            username=self._as("dovecot_users", "u.username"),
+            username=as_username("u.username"),
+            login=self._as("dovecot_users", "w.name", "loginname"),
             users=users,
             people=joined,
         )

@@ -526,11 +526,14 @@ def own_collation(there: ActualTable | None, table: Table) -> str:
 
 
 def collation_of(names: Names, actual: Actual, table: Table) -> str:
-    """Its own, or its parent's, which a foreign key asks for."""
+    """Its own, or that of its parent's column that a foreign key refers to."""
     if not table.parent:
         return table.collation
     (parent,) = (other for other in TABLES if other.name == table.parent)
-    return own_collation(actual.table(names, parent), table)
+    there = actual.table(names, parent)
+    (column,) = [key.reference.parent for key in table.keys if not key.name] or [""]
+    has = there.columns.get(column) if there else None
+    return has.collation if has and has.collation else own_collation(there, table)
 
 
 def _create(names: Names, table: Table, collation: str) -> str:
