@@ -25,6 +25,7 @@ GOOD = {
     "mailserver_postmaster": "postmaster@example.org",
     "mailserver_dovecot_database": "dovecot",
     "mailserver_postfix_database": "postfix",
+    "mailserver_address": "10.0.0.1",
     "mailserver_sql_passwords": {"dovecot": "a1!&()*+,-./:;=>?@[]^_{|}~"},
     "mailserver_mail_user": "vmail",
     "mailserver_mail_directory": "/var/vmail",

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# One mail system on three new hosts, as root: the scenario `split` of molecule, and the tests of one host that are true
+# of several. The hosts stay, to be looked at.
+# usage: split.sh [12|13] [PYTEST OPTION...]
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+cd "$TOP"
+suite=$(release "${1:-13}")
+shift $(($# > 0))
+
+# Beginning with nothing, as molecule.sh does; the client is the other tests' too.
+rm -rf "$ANSIBLE_HOME"/tmp/molecule.*.split "$DEV/split" "$DEV/split-changes"
+mkdir -p "$DEV/split" "$DEV/split-changes"
+hosts=(split-database split-imap split-smtp)
+"$BED/container.sh" remove "${hosts[@]}" >/dev/null
+"$BED/container.sh" start client "$BASE_IMAGE:trixie" client.example.test,outside.test >/dev/null
+for host in "${hosts[@]}"; do
+    # Their firewall is a part of what is tested.
+    "$BED/container.sh" start "$host" "$READY_IMAGE:$suite" "$host.example.test" --cap-add NET_ADMIN >/dev/null &
+done
+wait
+
+{
+    echo "all: {children: {outside: {hosts: {client: }},"
+    for host in "${hosts[@]}"; do
+        read -r address _ipv6 < <("$BED/container.sh" address "$host")
+        echo "mailserver_${host#split-}: {hosts: {$host: {mailserver_address: $address}}},"
+    done
+    echo "}}"
+} >"$DEV/split/hosts.yml"
+ln -s ../../molecule/inventory/group_vars "$DEV/split/group_vars"
+
+molecule test --scenario-name split --destroy=never
+MAIL_INVENTORY=$DEV/split pytest --hosts=podman://split-smtp --imap-host=split-imap --database-host=split-database \
+    molecule/mailhost/tests/test_{delivery,refusals,doors,states,sessions}.py molecule/split/tests "$@"
