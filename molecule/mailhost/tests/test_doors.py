@@ -197,10 +197,12 @@ def test_a_mailbox_does_not_grow_over_its_quota(mailhost):
 
 @pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1"])
 def test_nobody_speaks_an_old_tls(mailhost, version):
-    context = mailhost.tls()
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    contexts = [mailhost.mailboxes.tls(), mailhost.tls()]
+    for context in contexts:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    imap, smtp = contexts
     with pytest.raises((ssl.SSLError, ConnectionError)):
-        imaplib.IMAP4_SSL(mailhost.ipv4, 993, ssl_context=context, timeout=30)
+        imaplib.IMAP4_SSL(mailhost.mailboxes.ipv4, 993, ssl_context=imap, timeout=30)
     with pytest.raises((ssl.SSLError, ConnectionError, smtplib.SMTPException)):
-        smtplib.SMTP_SSL(mailhost.ipv4, 465, context=context, timeout=30)
+        smtplib.SMTP_SSL(mailhost.ipv4, 465, context=smtp, timeout=30)
