@@ -1,0 +1,218 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes between the hosts of one mail system goes between them alone, and nobody else reads it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+
+import pytest
+import yaml
+from capture import captured
+from mailhost import ANSWER, CLIENT, PEOPLE, TOP, eventually, letter, podman, sasl_plain
+
+VARS = yaml.safe_load((TOP / "roles/mailserver/vars/main.yml").read_text())
+SQL_PASSWORDS = VARS["__mailserver_sql_passwords_file"]
+PEERS = VARS["__mailserver_peers_directory"]
+CA = f"{PEERS}/ca.pem"
+SQL, LMTP, IMAPS = 3306, 24, 993
+ANN, BOB = PEOPLE["ann"], PEOPLE["bob"]
+OUTSIDE = "somebody@outside.test"
+END_SESSIONS = ("python3", VARS["__mailserver_end_sessions"])
+MAP = "/etc/postfix/sql/sql-virtual_mailbox_maps.cf"
+
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 10)"
+
+
+def reaches(container, host, port):
+    """Whether a connection comes about; how it is refused if not."""
+    done = podman("exec", container, "python3", "-c", CONNECT, host.ipv4, str(port), check=False)
+    return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+
+# --- who may come
+
+
+def test_a_stranger_reaches_neither_sql_nor_lmtp(mailhost):
+    assert "refused" in reaches(CLIENT, mailhost.database, SQL)
+    assert "refused" in reaches(CLIENT, mailhost.mailboxes, LMTP)
+    assert reaches(CLIENT, mailhost.mailboxes, IMAPS) == ""
+
+
+def test_the_hosts_reach_what_they_need(mailhost):
+    assert reaches(mailhost.name, mailhost.database, SQL) == ""
+    assert reaches(mailhost.mailboxes.name, mailhost.database, SQL) == ""
+    assert reaches(mailhost.name, mailhost.mailboxes, LMTP) == ""
+
+
+def test_the_database_host_does_not_deliver(mailhost):
+    assert "refused" in reaches(mailhost.database.name, mailhost.mailboxes, LMTP)
+
+
+def test_the_firewall_stands_again_after_that_of_the_host_was_reloaded(mailhost):
+    """nftables.service begins with an empty ruleset."""
+    mailhost.database.run("systemctl", "restart", "nftables")
+    table = ("nft", "list", "table", "inet", "groupware_mailserver")
+    eventually(lambda: mailhost.database.run(*table, check=False).returncode == 0)
+    assert "refused" in reaches(CLIENT, mailhost.database, SQL)
+    mailhost.database.run("systemctl", "stop", "nftables")
+    mailhost.database.run("systemctl", "start", "groupware-mailserver-firewall")
+    assert "refused" in reaches(CLIENT, mailhost.database, SQL)
+
+
+def listening(host):
+    lines = host.output("ss", "-Hlnt").splitlines()
+    addresses = (line.split()[3] for line in lines)
+    outer = (a for a in addresses if not a.startswith(("127.", "[::1]")))
+    return {int(address.rpartition(":")[2]) for address in outer}
+
+
+def test_each_host_listens_for_its_part_alone(mailhost):
+    assert listening(mailhost) == {25, 465, 587}
+    assert listening(mailhost.mailboxes) == {LMTP, 143, 993, 110, 995, 4190}
+    assert listening(mailhost.database) == {SQL}
+
+
+# --- who is believed
+
+
+def test_mail_is_delivered_to_a_verified_host(mailhost):
+    sent = letter(OUTSIDE, ANN.address)
+    mailhost.send(sent)
+    mailhost.arrived(ANN, sent)
+    said = mailhost.journal("postfix*", since="-30s")
+    assert f"Verified TLS connection established to {mailhost.mailboxes.ipv4}" in said
+
+
+@pytest.fixture
+def other_name(mailhost):
+    """The certificate of the IMAP host is not what Postfix expects."""
+    setting = "lmtp_tls_secure_cert_match"
+    before = mailhost.output("postconf", setting)
+    mailhost.run("postconf", f"{setting} = elsewhere.example.test")
+    mailhost.run("postfix", "reload")
+    yield
+    mailhost.run("postconf", before)
+    mailhost.run("postfix", "reload")
+    mailhost.run("postqueue", "-f")
+
+
+def test_mail_waits_for_the_right_host(mailhost, other_name):
+    sent = letter(OUTSIDE, BOB.address)
+    mailhost.send(sent)
+
+    def reasons():
+        return [r.get("delay_reason", "") for m in mailhost.queue() for r in m["recipients"]]
+
+    waiting = eventually(lambda: list(filter(None, reasons())), what="the message is deferred")
+    assert "Server certificate not verified" in waiting[0]
+    assert not mailhost.has(BOB, sent)
+
+
+def doveadm_auth(host):
+    return host.run("doveadm", "auth", "test", ANN.username, ANN.password, check=False)
+
+
+def lookup(mailhost):
+    return mailhost.run("postmap", "-q", ANN.username, f"mysql:{MAP}", check=False)
+
+
+@contextlib.contextmanager
+def other_authority(host):
+    """The host knows an authority that has signed nothing here."""
+    host.run("cp", "-p", CA, f"{CA}.real")
+    host.run("cp", "/etc/ssl/certs/ssl-mail.pem", CA)
+    host.run("systemctl", "restart", "dovecot")
+    try:
+        yield
+    finally:
+        host.run("mv", f"{CA}.real", CA)
+        host.run("systemctl", "restart", "dovecot")
+
+
+def test_nobody_gives_a_password_to_another_database(mailhost):
+    both = (mailhost, mailhost.mailboxes)
+    with other_authority(mailhost), other_authority(mailhost.mailboxes):
+        assert "certificate" in lookup(mailhost).stderr
+        # 75 is a temporary failure, 77 a wrong password.
+        assert [doveadm_auth(host).returncode for host in both] == [75, 75]
+        ended = mailhost.mailboxes.run(*END_SESSIONS, check=False)
+        assert ended.returncode == 1
+        assert "certificate verify failed" in ended.stderr
+    assert lookup(mailhost).stdout == "1\n"
+    for host in both:
+        eventually(lambda host=host: doveadm_auth(host).returncode == 0, what="logins go on")
+    assert mailhost.mailboxes.run(*END_SESSIONS).returncode == 0
+
+
+LOGIN = """
+import json, pymysql, sys
+given = json.load(sys.stdin)
+try:
+    pymysql.connect(**given)
+except pymysql.OperationalError as error:
+    print(error.args[0])
+else:
+    print("in")
+"""
+
+
+def sql_login(host, **given):
+    return host.run("python3", "-c", LOGIN, input=json.dumps(given)).stdout.strip()
+
+
+def test_sql_is_spoken_with_tls_or_not_at_all(mailhost):
+    passwords = json.loads(mailhost.database.output("cat", SQL_PASSWORDS))
+    given = {"host": mailhost.database.ipv4, "user": "dovecot", "password": passwords["dovecot"]}
+    assert sql_login(mailhost.mailboxes, **given) == "1045"
+    assert sql_login(mailhost.mailboxes, **given, ssl={"ca": CA}) == "in"
+    # Postfix is not on that host: nor is its account.
+    given |= {"user": "postfix", "password": passwords["postfix"]}
+    assert sql_login(mailhost.mailboxes, **given, ssl={"ca": CA}) == "1045"
+
+
+def test_the_key_of_the_authority_is_where_it_was_made(mailhost):
+    key = f"{PEERS}/ca.key"
+    assert mailhost.database.output("stat", "-c", "%U %a", key) == "root 600"
+    for host in (mailhost, mailhost.mailboxes):
+        assert host.run("test", "-e", key, check=False).returncode == 1
+
+
+# --- who could read it
+
+
+@pytest.fixture(scope="module")
+def secrets(mailhost):
+    """SQL passwords, the people's, and what is stored of them."""
+    made = json.loads(mailhost.database.output("cat", SQL_PASSWORDS))
+    hashes = [text.partition("}")[2] for text in mailhost.sql("SELECT password FROM dovecot_users")]
+    clear = [ANN.password, BOB.password]
+    sent = [sasl_plain(person.username, person.password) for person in (ANN, BOB)]
+    return [*made.values(), *clear, *sent, *filter(None, hashes)]
+
+
+def test_no_password_goes_in_clear_between_the_hosts(mailhost, secrets):
+    marker, sent = letter("", "").token, letter(ANN.address, BOB.address)
+    with captured(mailhost.database.name) as sql, captured(mailhost.mailboxes.name) as lmtp:
+        # Connections to SQL that begin here, logins included.
+        for host in (mailhost, mailhost.mailboxes):
+            host.run("systemctl", "restart", "dovecot")
+        mailhost.run("postfix", "reload")
+        mailhost.submit(ANN, sent)
+        mailhost.arrived(BOB, sent)
+        mailhost.mailboxes.run(*END_SESSIONS)
+        with socket.create_connection((mailhost.mailboxes.ipv4, 143), timeout=ANSWER) as plain:
+            plain.sendall(f"{marker} NOOP\r\n".encode())
+            plain.recv(4096)
+    for capture, ports in ((sql, (SQL,)), (lmtp, (LMTP, SQL))):
+        for port in ports:
+            assert capture.seen.count(port.to_bytes(2, "big")) > 10
+    # What is not encrypted would be seen.
+    assert marker.encode() in lmtp.seen
+    assert b"11." in sql.seen or b"10." in sql.seen  # the greeting of MariaDB says its version
+    assert b"STARTTLS" in lmtp.seen
+    seen = sql.seen + lmtp.seen
+    assert [secret for secret in secrets if secret.encode() in seen] == []
+    assert sent.token.encode() not in seen
