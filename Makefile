@@ -37,7 +37,7 @@ requirements: tools  ## Resolve tests/bed/requirements.in into requirements.txt
 	@$(BED)/requirements.sh
 
 ## The checks
-.PHONY: lint types docs sanity unit unit-long integration integration-long system molecule test test-long
+.PHONY: lint types docs sanity unit unit-long integration integration-long system molecule split split-long test test-long
 lint: tools  ## ruff, shellcheck, yamllint, reuse, ansible-lint
 	@$(BED)/lint.sh
 types: tools  ## mypy, strict for the pure core
@@ -55,6 +55,11 @@ system: setup  ## pytest tests/system: whole runs of the playbooks, also killed 
 	@$(RUN) --root pytest tests/system $(ARGS)
 molecule: setup  ## A bare host becomes a mail host, on each release, and works
 	@$(RUN) --root $(BED)/molecule.sh
+split: image-ready  ## One mail system on three hosts: database, IMAP, SMTP
+	@$(RUN) --root $(BED)/split.sh $(ARGS)
+split-long: image-ready  # on both releases, in check mode too, with all tests that are true of several hosts
+	@$(RUN) --root $(BED)/split.sh --long 12
+	@$(RUN) --root $(BED)/split.sh --long 13
 test:  ## All that CI runs
 	@$(BED)/test.sh
 unit-long: tools  # the laws of the plan for many more examples
@@ -62,7 +67,7 @@ unit-long: tools  # the laws of the plan for many more examples
 integration-long: image-ready  # what is marked long: many examples, kills and turns
 	@$(RUN) --root pytest -o faulthandler_timeout=0 tests/integration --long -m long $(ARGS)
 test-long:  ## What is too slow for every change: many examples and kills, the demo, the benchmarks
-	@$(BED)/test.sh unit-long integration-long demo-debian12 demo-debian13 demo-clean bench-site bench-accounts bench-lookups
+	@$(BED)/test.sh unit-long integration-long split-long demo-debian12 demo-debian13 demo-clean bench-site bench-accounts bench-lookups
 
 ## See it work
 .PHONY: demo demo-clean bench-site bench-accounts bench-lookups

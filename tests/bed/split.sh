@@ -3,10 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # One mail system on three new hosts, as root: the scenario `split` of molecule, and the tests of one host that are true
 # of several. The hosts stay, to be looked at.
-# usage: split.sh [12|13] [PYTEST OPTION...]
+# usage: split.sh [--long] [12|13] [PYTEST OPTION...]
+#   --long   check mode before and after, and the slow tests
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$TOP"
+long=
+if [ "${1:-}" = --long ]; then
+    long=yes
+    shift
+fi
 suite=$(release "${1:-13}")
 shift $(($# > 0))
 
@@ -32,6 +38,23 @@ wait
 } >"$DEV/split/hosts.yml"
 ln -s ../../molecule/inventory/group_vars "$DEV/split/group_vars"
 
+predicted() {
+    ansible-playbook --inventory "$DEV/split" groupware.mailserver.site --check "$@"
+}
+
+if [ -n "$long" ]; then
+    ansible-playbook --inventory "$DEV/split" molecule/split/prepare.yml
+    predicted --diff
+fi
 molecule test --scenario-name split --destroy=never
+if [ -n "$long" ]; then
+    recap=$(predicted | tee /dev/stderr | grep -c ' changed=0 .* failed=0 ')
+    [ "$recap" = ${#hosts[@]} ] || die "check mode would change hosts that are as they should be"
+fi
+
+tests=(delivery refusals doors)
+[ -z "$long" ] || tests+=(states sessions)
+tests=("${tests[@]/#/molecule/mailhost/tests/test_}")
+tests=("${tests[@]/%/.py}")
 MAIL_INVENTORY=$DEV/split pytest --hosts=podman://split-smtp --imap-host=split-imap --database-host=split-database \
-    molecule/mailhost/tests/test_{delivery,refusals,doors,states,sessions}.py molecule/split/tests "$@"
+    "${tests[@]}" molecule/split/tests "$@"

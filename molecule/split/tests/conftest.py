@@ -1,10 +1,20 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tests of several hosts begin with what those of one host share."""
+"""What the tests of several hosts share."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "shared"))
+
+from mailhost import MailHost
+
+
+@pytest.fixture(scope="module")
+def mailhost():
+    """The mail system that tests/bed/split.sh has started."""
+    return MailHost("split-smtp", imap_name="split-imap", database_name="split-database")

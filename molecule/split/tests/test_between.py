@@ -159,8 +159,8 @@ else:
 """
 
 
-def sql_login(host, **given):
-    return host.run("python3", "-c", LOGIN, input=json.dumps(given)).stdout.strip()
+def sql_login(container, **given):
+    return container.run("python3", "-c", LOGIN, input=json.dumps(given)).stdout.strip()
 
 
 def test_sql_is_spoken_with_tls_or_not_at_all(mailhost):
