@@ -290,9 +290,7 @@ class MailHost:
     def bare_imap(self, port=143):
         if port == 993:
             context = self.mailboxes.tls()
-            return imaplib.IMAP4_SSL(
-                self.mailboxes.ipv4, port, ssl_context=context, timeout=ANSWER
-            )
+            return imaplib.IMAP4_SSL(self.mailboxes.ipv4, port, ssl_context=context, timeout=ANSWER)
         return imaplib.IMAP4(self.mailboxes.ipv4, port, timeout=ANSWER)
 
     @contextlib.contextmanager

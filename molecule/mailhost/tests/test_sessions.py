@@ -175,7 +175,9 @@ def test_the_timer_looks_each_minute_now_and_after_a_boot(mailhost):
         mailhost.mailboxes.run("systemctl", state, TIMER)
     show = ("systemctl", "show", "--value", "--property=NextElapseUSecRealtime", TIMER)
     until = eventually(lambda: mailhost.mailboxes.output(*show), what="the timer has its next time")
-    seconds = [int(mailhost.mailboxes.output("date", "+%s", f"--date={at}")) for at in (until, "now")]
+    seconds = [
+        int(mailhost.mailboxes.output("date", "+%s", f"--date={at}")) for at in (until, "now")
+    ]
     assert seconds[0] - seconds[1] <= 60
 
 

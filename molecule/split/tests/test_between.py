@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes between the hosts of one mail system goes between them alone, and nobody else reads it."""
+"""What goes between the hosts of one mail system is for them alone, and nobody else reads it."""
 
 from __future__ import annotations
 
