@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -17,4 +18,5 @@ from mailhost import MailHost
 @pytest.fixture(scope="module")
 def mailhost():
     """The mail system that tests/bed/split.sh has started."""
-    return MailHost("split-smtp", imap_name="split-imap", database_name="split-database")
+    name = os.environ.get("SPLIT_HOSTS", "split")
+    return MailHost(f"{name}-smtp", f"{name}-imap", f"{name}-database")
