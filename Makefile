@@ -37,7 +37,7 @@ requirements: tools  ## Resolve tests/bed/requirements.in into requirements.txt
 	@$(BED)/requirements.sh
 
 ## The checks
-.PHONY: lint types docs sanity unit unit-long integration integration-long system molecule split split-long test test-long
+.PHONY: lint types docs sanity unit unit-long integration integration-long faults malformed-long system molecule split split-long test test-long
 lint: tools  ## ruff, shellcheck, yamllint, reuse, ansible-lint
 	@$(BED)/lint.sh
 types: tools  ## mypy, strict for the pure core
@@ -66,11 +66,17 @@ unit-long: tools  # the laws of the plan for many more examples
 	@$(RUN) pytest tests/unit -k test_properties --hypothesis-profile=long $(ARGS)
 integration-long: image-ready  # what is marked long: many examples, kills and turns
 	@$(RUN) --root pytest -o faulthandler_timeout=0 tests/integration --long -m long $(ARGS)
+malformed-long:  # 10,000 malformed inputs, on the hosts that make molecule leaves
+	@MALFORMED=10000 $(RUN) --root pytest --hosts=podman://mailhost-debian12,podman://mailhost-debian13 \
+		molecule/mailhost/tests/test_malformed.py $(ARGS)
+faults: setup  ## Faults during a running mail load: accepted, delivered, lost, duplicated
+	@$(RUN) --root python tests/system/faults.py
 test-long:  ## What is too slow for every change: many examples and kills, the demo, the benchmarks
-	@$(BED)/test.sh unit-long integration-long split-long demo-debian12 demo-debian13 demo-clean bench-site bench-accounts bench-lookups
+	@$(BED)/test.sh unit-long integration-long split-long demo-debian12 demo-debian13 demo-clean bench-site bench-accounts bench-lookups \
+		bench-migrate bench-delivery faults malformed-long
 
 ## See it work
-.PHONY: demo demo-clean bench-site bench-accounts bench-lookups
+.PHONY: demo demo-clean bench-site bench-accounts bench-lookups bench-migrate bench-delivery
 demo: setup  ## A mail host in a container, and a message through it (DEBIAN=12 for the older release)
 	@$(RUN) --root demo/start.sh $(DEBIAN)
 demo-debian%:
@@ -81,8 +87,12 @@ bench-site: setup  ## The site playbook's time as a ratio to apt-get's
 	@$(RUN) --root tests/benchmark/site.sh
 bench-accounts: setup  ## The accounts' time and memory, beside what the same rows cost without it
 	@$(RUN) --root python tests/benchmark/accounts.py
+bench-migrate: setup  ## From tables of 2010 to those of today, beside the bare ALTER TABLE statements
+	@$(RUN) --root python tests/benchmark/migrate.py
 bench-lookups: image-ready  ## Lookups a second as the tables grow, beside the how-to's queries
 	@$(RUN) --root python tests/benchmark/lookups.py
+bench-delivery: image-ready  ## Messages a second by LMTP, beside dovecot-lda and discard
+	@$(RUN) --root python tests/benchmark/delivery.py
 
 .PHONY: clean
 clean:  ## Remove containers, images, network and .dev

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.senders import (
+    sender_exception_faults,
+)
 from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.wanted import (
     account_faults,
     address_faults,
@@ -23,4 +26,5 @@ class FilterModule:
             "address_faults": address_faults,
             "domain_faults": domain_faults,
             "hostname_faults": hostname_faults,
+            "sender_exception_faults": sender_exception_faults,
         }

@@ -161,11 +161,11 @@ def _session(connection: t.Any, where: str) -> t.Any:
     cursor.execute("SET SESSION time_zone = '+00:00'")
     # Somebody's open transaction holds up ALTER TABLE: by default for a day, without a word.
     cursor.execute(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
-    cursor.execute("SELECT VERSION()")
-    ((version,),) = cursor.fetchall()
+    cursor.execute("SELECT VERSION(), @@version_comment")
+    ((version, comment),) = cursor.fetchall()
     if "mariadb" not in version.lower():
         connection.close()
-        raise WrongServer(where, f"version {version}")
+        raise WrongServer(where, f"{comment}, version {version}")
     return connection
 
 

@@ -148,6 +148,25 @@ def _boolean(given: object) -> list[str]:
     return [] if isinstance(given, bool) else [f"{shown(given)} is not true or false."]
 
 
+def _trusted_clients(given: object) -> list[str]:
+    if not isinstance(given, list):
+        return [f"{kind(given)} is not a list of addresses: expected one such as [192.0.2.10]."]
+    return [fault for entry in given for fault in _network(entry)]
+
+
+def _network(given: object) -> list[str]:
+    try:
+        network = ipaddress.ip_network(str(given))
+    except ValueError:
+        return [
+            f"{shown(given)} is no address and no network: expected 192.0.2.10, 192.0.2.0/24 or"
+            " 2001:db8::/64, the network without the bits of a host."
+        ]
+    if network.prefixlen:
+        return []
+    return [f"{shown(given)} is the whole world: nobody there would be a client like others."]
+
+
 def _prune_limit(given: object) -> list[str]:
     try:
         Limit.parse(given)
@@ -168,10 +187,11 @@ def is_ipv4(given: object) -> bool:
         return False
 
 
-def _inactive_mail(given: object) -> list[str]:
-    if given in ("deliver", "reject"):
-        return []
-    return [f"{shown(given)} is neither deliver nor reject."]
+def _either(one: str, other: str) -> Callable[[object], list[str]]:
+    def faults(given: object) -> list[str]:
+        return [] if given in (one, other) else [f"{shown(given)} is neither {one} nor {other}."]
+
+    return faults
 
 
 _RULES: Mapping[str, Callable[[object], list[str]]] = {
@@ -180,12 +200,15 @@ _RULES: Mapping[str, Callable[[object], list[str]]] = {
     "mailserver_users_files": _files,
     "mailserver_users_prune": _boolean,
     "mailserver_users_prune_limit": _prune_limit,
-    "mailserver_inactive_mail": _inactive_mail,
+    "mailserver_inactive_mail": _either("deliver", "reject"),
+    "mailserver_quota_message": _either("count", "ignore"),
     "mailserver_postmaster": _postmaster,
     "mailserver_dovecot_database": _database,
     "mailserver_postfix_database": _database,
     "mailserver_address": _address,
     "mailserver_sql_passwords": _sql_passwords,
+    "mailserver_trusted_clients": _trusted_clients,
+    "mailserver_fail2ban": _boolean,
     "mailserver_mail_user": _mail_user,
     "mailserver_mail_directory": _mail_directory,
     "mailserver_certificate_file": _path,

@@ -367,12 +367,8 @@ from ansible_collections.groupware.mailserver.plugins.module_utils._edge import 
 def main() -> None:
     module = SecretModule(
         argument_spec={
-            "accounts": {
-                "type": "list",
-                "elements": "dict",
-                "options": accounts.ACCOUNT,
-                "mutually_exclusive": [("password", "password_hash")],
-            },
+            # Judged like those of files: all faults are told together, each with its account.
+            "accounts": {"type": "list", "elements": "dict"},
             **source.SOURCE,
             **accounts.BULK,
             **accounts.SHARED,

@@ -16,6 +16,9 @@ description:
     message behind.
   - When a step fails, the module says which one, at which server, in the words of the server, and
     what to look at. Passwords are removed from these words.
+  - With O(probe=certificates) it compares the certificate that each port presents with the one in
+    a file. With O(probe=refusals) it tries what a mail host must refuse, and fails if anything of
+    it is accepted; nothing is sent, because no conversation comes as far as the message.
 extends_documentation_fragment:
   - groupware.mailserver._attributes
 attributes:
@@ -23,7 +26,7 @@ attributes:
     support: full
     details:
       - In check mode both servers are connected to and logged in to, with TLS, and the mailbox is
-        opened. No message is sent.
+        opened. No message is sent. O(probe=certificates) and O(probe=refusals) send none anyway.
   diff_mode:
     support: none
   idempotent:
@@ -32,8 +35,44 @@ attributes:
       - The module never reports a change. The message that it sends is removed again, unless
         O(delete=false).
 options:
+  probe:
+    description:
+      - V(delivery) sends a message and waits for it.
+      - V(certificates) looks at the certificate that every one of O(ports) presents, after STARTTLS
+        where the port does not begin with TLS, and compares it with the first one in
+        O(certificate_file).
+      - V(refusals) tries to relay without a login, to reach nobody, to send as somebody else and
+        without a login, to log in as somebody disabled, and to log in without TLS.
+    type: str
+    choices: [delivery, certificates, refusals]
+    default: delivery
+  ports:
+    description: The ports that O(probe=certificates) and O(probe=refusals) look at.
+    type: list
+    elements: int
+    default: [25, 465, 587, 143, 993, 110, 995, 4190]
+  certificate_file:
+    description: The certificate that should be presented, on the host where the module runs; PEM.
+    type: path
+  addresses:
+    description:
+      - The addresses of the host at which O(probe=refusals) tries to relay, IPv4 and IPv6. Without
+        them, all that O(smtp_host) stands for.
+      - Not loopback addresses, for which a host may relay.
+    type: list
+    elements: str
+    default: []
+  disabled_username:
+    description: The name of an account that O(probe=refusals) must not be able to log in as.
+    type: str
+  disabled_password:
+    description: The password of O(disabled_username), the right one.
+    type: str
+  unknown_recipient:
+    description: An address that nobody has, in a domain of the host that has no catch-all.
+    type: str
   smtp_host:
-    description: The host or address of the submission service.
+    description: The host or address of the submission service; with the other probes, of all.
     type: str
     required: true
   smtp_port:
@@ -77,13 +116,15 @@ options:
       - For a self-signed certificate, the certificate itself.
     type: path
   username:
-    description: The name to log in with, at the submission service and for reading.
+    description:
+      - The name to log in with, at the submission service and for reading.
+      - Required unless O(probe=certificates).
     type: str
-    required: true
   password:
-    description: The password of O(username). It may hold any character.
+    description:
+      - The password of O(username). It may hold any character.
+      - Required unless O(probe=certificates).
     type: str
-    required: true
   sender:
     description: The address to send from. Without it, O(recipient), else O(username).
     type: str
@@ -136,9 +177,72 @@ EXAMPLES = r"""
     recipient: bob@example.org
     recipient_username: bob
     recipient_password: "{{ bob_password }}"
+
+- name: Every port presents the certificate that is in the file
+  groupware.mailserver.mail_probe:
+    probe: certificates
+    smtp_host: localhost
+    server_name: mail.example.org
+    certificate_file: /etc/ssl/certs/ssl-mail.pem
+
+- name: What must be refused is refused
+  groupware.mailserver.mail_probe:
+    probe: refusals
+    smtp_host: mail.example.org
+    addresses: [192.0.2.25, "2001:db8::25"]
+    username: ann@example.org
+    password: "{{ ann_password }}"
+    disabled_username: eve@example.org
+    disabled_password: "{{ eve_password }}"
+    unknown_recipient: nobody@example.org
 """
 
 RETURN = r"""
+certificates:
+  description: What each port presents.
+  returned: with O(probe=certificates)
+  type: list
+  elements: dict
+  contains:
+    port:
+      description: The port.
+      type: int
+    fingerprint:
+      description: SHA-256 of the certificate.
+      type: str
+    names:
+      description: The names that it is for.
+      type: list
+      elements: str
+    not_after:
+      description: The moment when it ends, in UTC.
+      type: str
+  sample:
+    - port: 993
+      fingerprint: "5D:93:…"
+      names: [mail.example.org]
+      not_after: "2027-02-21T22:15:23Z"
+refusals:
+  description: What was tried and in which words it was refused.
+  returned: with O(probe=refusals)
+  type: list
+  elements: dict
+  contains:
+    name:
+      description:
+        - C(relay), C(unknown_recipient), C(forged_sender), C(no_login), C(disabled_login) or
+          C(cleartext_login).
+      type: str
+    server:
+      description: The address, port and protocol.
+      type: str
+    reply:
+      description: The words of the server.
+      type: str
+  sample:
+    - name: relay
+      server: 192.0.2.25:25 (smtp)
+      reply: "554 5.7.1 <somebody@example.com>: Relay access denied"
 steps:
   description:
     - What was done, in this order, with the time it took. After a failure the failed step is the
@@ -146,7 +250,7 @@ steps:
     - C(smtp_connect), C(smtp_starttls), C(smtp_login), C(imap_connect), C(imap_starttls),
       C(imap_login), C(imap_select), C(smtp_send), C(imap_arrival), C(imap_remove). Steps that
       were not needed are not listed.
-  returned: when the options are valid
+  returned: with O(probe=delivery)
   type: list
   elements: dict
   contains:
@@ -191,15 +295,39 @@ failed_step:
   sample: smtp_login
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.groupware.mailserver.plugins.module_utils._edge import reporting
+from ansible_collections.groupware.mailserver.plugins.module_utils._probe import refusals, served
+from ansible_collections.groupware.mailserver.plugins.module_utils._probe.conversation import Login
+from ansible_collections.groupware.mailserver.plugins.module_utils._probe.doors import (
+    Host,
+    known_ports,
+)
 from ansible_collections.groupware.mailserver.plugins.module_utils._probe.errors import ProbeFailed
 from ansible_collections.groupware.mailserver.plugins.module_utils._probe.journey import (
     Journey,
     Probe,
 )
+from ansible_collections.groupware.mailserver.plugins.module_utils._probe.message import address
 
 OPTIONS = {
+    "probe": {
+        "type": "str",
+        "choices": ["delivery", "certificates", "refusals"],
+        "default": "delivery",
+    },
+    "ports": {
+        "type": "list",
+        "elements": "int",
+        "default": [25, 465, 587, 143, 993, 110, 995, 4190],
+    },
+    "certificate_file": {"type": "path"},
+    "addresses": {"type": "list", "elements": "str", "default": []},
+    "disabled_username": {"type": "str"},
+    "disabled_password": {"type": "str", "no_log": True},
+    "unknown_recipient": {"type": "str"},
     "smtp_host": {"type": "str", "required": True},
     "smtp_port": {"type": "int", "default": 587},
     "smtp_security": {"type": "str", "choices": ["starttls", "tls"], "default": "starttls"},
@@ -209,8 +337,8 @@ OPTIONS = {
     "server_name": {"type": "str"},
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
-    "username": {"type": "str", "required": True},
-    "password": {"type": "str", "required": True, "no_log": True},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
     "sender": {"type": "str"},
     "recipient": {"type": "str"},
     "recipient_username": {"type": "str"},
@@ -221,7 +349,7 @@ OPTIONS = {
 }
 
 
-def travel(module: AnsibleModule, journey: Journey) -> None:
+def travel(module: AnsibleModule, journey: Journey) -> dict[str, t.Any]:
     """Make the journey; a failure tells how far it came."""
     try:
         journey.run(send=not module.check_mode)
@@ -229,24 +357,66 @@ def travel(module: AnsibleModule, journey: Journey) -> None:
         module.fail_json(
             msg=str(error), failed_step=error.step, steps=journey.clock.steps, **journey.facts
         )
+    done = "Logged in to both servers; check mode sends nothing."
+    said = done if module.check_mode else "The message arrived."
+    return {"msg": said, "steps": journey.clock.steps, **journey.facts}
+
+
+def host(params: dict[str, t.Any]) -> Host:
+    name = params["server_name"] or params["smtp_host"]
+    return Host(params["smtp_host"], name, params["timeout"])
+
+
+def suspect(params: dict[str, t.Any]) -> refusals.Suspect:
+    """Whom the refusals are tried as."""
+    disabled = None
+    if params["disabled_username"]:
+        disabled = Login(params["disabled_username"], params["disabled_password"])
+    unknown = params["unknown_recipient"]
+    return refusals.Suspect(
+        host=host(params),
+        ports=known_ports(params["ports"]),
+        addresses=params["addresses"],
+        login=Login(params["username"], params["password"]),
+        sender=address("sender", params["sender"] or params["username"]),
+        disabled=disabled,
+        unknown_recipient=address("unknown_recipient", unknown) if unknown else None,
+    )
+
+
+def seen(module: AnsibleModule, what: str, listed: list, faults: list[str]) -> dict[str, t.Any]:
+    """What was found; everything that is wrong is told at once."""
+    if faults:
+        found: dict[str, t.Any] = {what: listed}
+        module.fail_json(msg="\n".join(faults), **found)
+    return {"msg": f"All {len(listed)} {what} are as expected.", what: listed}
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec=OPTIONS,
-        required_together=[("recipient_username", "recipient_password")],
+        required_if=[
+            ("probe", "delivery", ["username", "password"]),
+            ("probe", "refusals", ["username", "password"]),
+            ("probe", "certificates", ["certificate_file"]),
+        ],
+        required_together=[
+            ("recipient_username", "recipient_password"),
+            ("disabled_username", "disabled_password"),
+        ],
         supports_check_mode=True,
     )
+    params = module.params
     with reporting(module):
-        journey = Journey(Probe.parse(module.params))
-    travel(module, journey)
-    done = "Logged in to both servers; check mode sends nothing."
-    module.exit_json(
-        changed=False,
-        msg=done if module.check_mode else "The message arrived.",
-        steps=journey.clock.steps,
-        **journey.facts,
-    )
+        if params["probe"] == "certificates":
+            ports = known_ports(params["ports"])
+            found = served.look(host(params), ports, params["certificate_file"])
+            done = seen(module, "certificates", *found)
+        elif params["probe"] == "refusals":
+            done = seen(module, "refusals", *refusals.look(suspect(params)))
+        else:
+            done = travel(module, Journey(Probe.parse(params)))
+    module.exit_json(changed=False, **done)
 
 
 if __name__ == "__main__":

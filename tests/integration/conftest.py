@@ -94,7 +94,7 @@ class MariaDB:
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         program = shutil.which("mariadbd", path=os.environ["PATH"] + ":/usr/sbin:/usr/bin")
         assert program, "the tests need mariadb-server"
         self.process = subprocess.Popen(
@@ -112,6 +112,7 @@ class MariaDB:
                 # By default a day: a test that leaves a transaction open is to be seen.
                 "--lock-wait-timeout=60",
                 f"--log-error={self.directory / 'error.log'}",
+                *options,
             ],
         )
         self._await()

@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-RENDER = Path(__file__).parents[1] / "unit/roles/render.py"
+from ansible_collections.groupware.mailserver.tests.unit.roles import role_files
+
 CASES = {
     "postfix, domains declared": {
         "role": "postfix",
@@ -24,7 +20,11 @@ CASES = {
     "postfix, domains derived": {
         "role": "postfix",
         "set": "__postfix_files",
-        "variables": {"postfix_virtual_domains": "derived", "postfix_inactive_mail": "reject"},
+        "variables": {
+            "postfix_virtual_domains": "derived",
+            "postfix_inactive_mail": "reject",
+            "postfix_sender_exceptions": {"p12@d1.example": ["p7@big.example", "d2.example"]},
+        },
     },
     "dovecot 2.3": {
         "role": "dovecot",
@@ -43,16 +43,7 @@ VERB = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|CALL)\b")
 def rendered(**variables: str) -> dict[str, dict[str, str]]:
     """What the roles write, by case and path."""
     cases = {n: {**c, "variables": {**c["variables"], **variables}} for n, c in CASES.items()}
-    done = subprocess.run(
-        [sys.executable, str(RENDER)],
-        input=json.dumps(cases),
-        capture_output=True,
-        check=False,
-        text=True,
-        env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "False"},
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return role_files.rendered(cases)
 
 
 @dataclass(frozen=True)
@@ -107,7 +98,8 @@ def _known_to_dovecot(key: str) -> dict[str, str]:
     user, _at, domain = key.partition("@")
     named = {"user": key, "username": user, "domain": domain, "service": "imap"}
     named |= {"protocol": "imap", "local_ip": "192.0.2.1", "remote_ip": "192.0.2.2"}
-    return {**named, "u": key, "n": user, "d": domain, "s": "imap", "%": "%"}
+    named |= {"u": key, "n": user, "d": domain, "s": "imap", "%": "%"}
+    return {**named, "master_user": ""}
 
 
 def _dovecot(text: str, key: str) -> str:

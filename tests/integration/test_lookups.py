@@ -187,6 +187,36 @@ def test_every_statement_is_answered_by_an_index(full: Full, files: Any, case: s
     assert told == []
 
 
+# Tables from before the collation was named, and of servers with other defaults.
+@pytest.mark.parametrize(
+    "collation", ["latin1_swedish_ci", "utf8mb3_unicode_ci", "utf8mb4_general_ci"]
+)
+def test_postfix_may_ask_columns_of_any_collation(
+    server: MariaDB, collections: Any, files: Any, collation: str
+):
+    host = Host(server, collections, "collated_d", "collated_p")
+    host.create_databases()
+    host.run("mail_schema")
+    crowd.fill(host, 3000)
+    connection = server.connect()
+    full = Full(host, connection)
+    key = "`smtp_destinations::userid--smtp_users::userid`"
+    full.rows(f"ALTER TABLE {host.table('smtp_destinations')} DROP FOREIGN KEY {key}")
+    for name in ("smtp_users", "smtp_destinations", "smtp_virtual_domains"):
+        charset = collation.partition("_")[0]
+        table = host.table(name)
+        full.rows(f"ALTER TABLE {table} CONVERT TO CHARACTER SET {charset} COLLATE {collation}")
+    told = [
+        fault
+        for case in CASES
+        if case.startswith("postfix")
+        for statement in found(files[case], "postfix")
+        for fault in faults(full, statement)
+    ]
+    connection.close()
+    assert told == []
+
+
 def test_the_keys_are_in_the_tables(full: Full):
     """Or the statements would all be about nobody."""
     for key in KNOWN.values():

@@ -83,3 +83,13 @@ def test_without_tables_check_mode_predicts_and_the_run_tells(bare: Host):
     ]
     with pytest.raises(Failed, match="mail_schema first"):
         bare.run("mail_domain", name=["example.org"])
+
+
+def test_columns_that_it_does_not_ask_for_may_be_missing(host: Host):
+    """Between an update of the collection and the first run of the playbook that builds hosts."""
+    host.sql(f"ALTER TABLE {host.table('smtp_users')} DROP COLUMN address_domain")
+    host.sql(f"ALTER TABLE {host.table('smtp_destinations')} DROP COLUMN alias_domain")
+    assert host.run("mail_domain", name=["later.example"])["changed"]
+    host.sql(f"ALTER TABLE {host.table('smtp_destinations')} DROP COLUMN source_domain")
+    with pytest.raises(Failed, match=r"column .*smtp_destinations\.source_domain"):
+        host.run("mail_domain", name=["later.example"], state="absent")

@@ -1296,6 +1296,21 @@ def _is_stored(host: Host, wish: dict[str, Any]) -> None:
         assert name.lower() in sources
 
 
+def test_faults_of_every_kind_are_told_together_and_each_names_its_account(host: Host):
+    """Those too that Ansible would find by itself, alone and without a name."""
+    said = refused(
+        host,
+        fresh("ann@example.org", state="gone"),
+        fresh("bob@example.org", statsu="disabled", forward_only="perhaps"),
+        {"username": "cid@example.org", "password": "planted-Qz7"},
+        fresh("dan@example.org", status="off", password_hash="{SSHA256}planted"),
+    )
+    for words in ("gone", "statsu", "perhaps", "account 3", "off", "password_hash"):
+        assert words in said
+    assert all(f"account {number}" in said for number in (1, 2, 3, 4))
+    assert "planted" not in said
+
+
 @pytest.mark.parametrize(
     "hint", ["DELETE FROM", "smtp_users", "%s"], ids=["statement", "table", "mark"]
 )

@@ -53,10 +53,19 @@ def test_mail_is_proved_by_the_playbook(playbooks, hosts):
         assert re.search(rf"{host.hostname}: port 587, round trip \d", proved.output)
         assert re.search(rf"{host.hostname}: port 465, round trip \d", proved.output)
     assert set(proved.counts.values()) == {0}
+    for host in hosts:
+        assert host.sql("SELECT COUNT(*) FROM dovecot_users WHERE username LIKE 'mail-probe%'") == [
+            "0"
+        ]
+        assert host.output("find", "/var/vmail", "-name", "mail-probe*") == ""
 
 
 def test_a_failing_proof_says_where_and_in_whose_words(playbooks, hosts):
-    failed = playbooks.fail("verify", mailserver_probe_password="wrong-password-k9")
+    failed = playbooks.fail(
+        "verify",
+        mailserver_probe_username=PEOPLE["ann"].username,
+        mailserver_probe_password="wrong-password-k9",
+    )
     assert "smtp_login: localhost:587: 535 5.7.8" in failed.output
     assert "wrong-password-k9" not in failed.output
 

@@ -63,16 +63,40 @@ def test_managesieve_lets_a_person_in_after_starttls(mailhost):
         assert sieve.login(URSULA).startswith("OK")
 
 
-def test_a_login_is_written_down(mailhost):
-    forgotten = f"UPDATE dovecot_users SET last_login = NULL WHERE username = '{URSULA.username}'"
-    mailhost.sql(forgotten)
-    with mailhost.imap(URSULA):
-        pass
+def forget_the_login(mailhost, person):
+    forgotten = "UPDATE dovecot_users SET last_login = NULL WHERE username"
+    mailhost.sql(f"{forgotten} = '{person.username}'")
+
+
+def the_login_is_written(mailhost, person):
     seen = (
         "SELECT ABS(TIMESTAMPDIFF(SECOND, last_login, UTC_TIMESTAMP())) < 60 FROM dovecot_users"
-        f" WHERE username = '{URSULA.username}'"
+        f" WHERE username = '{person.username}'"
     )
-    eventually(lambda: mailhost.sql(seen) == ["1"], what="last_login is written")
+    return mailhost.sql(seen) == ["1"]
+
+
+def test_a_login_is_written_down(mailhost):
+    forget_the_login(mailhost, URSULA)
+    with mailhost.imap(URSULA):
+        pass
+    eventually(lambda: the_login_is_written(mailhost, URSULA), what="last_login is written")
+
+
+def test_the_login_of_a_master_is_not_that_of_the_person(mailhost):
+    master = "'boss', '{PLAIN}boss-planted', 'all'"
+    mailhost.sql(f"REPLACE INTO dovecot_master_users VALUES ({master})")
+    for person in (URSULA, ANN):
+        forget_the_login(mailhost, person)
+    for name in (URSULA.username, URSULA.address):
+        with mailhost.imap(URSULA, login=f"{name}*boss", password="boss-planted"):
+            pass
+    # By the time that a later login is written, these would be.
+    with mailhost.imap(ANN):
+        pass
+    eventually(lambda: the_login_is_written(mailhost, ANN), what="last_login is written")
+    assert not the_login_is_written(mailhost, URSULA)
+    mailhost.sql("DELETE FROM dovecot_master_users WHERE username = 'boss'")
 
 
 # --- wrong passwords

@@ -115,8 +115,10 @@ def test_mail_waits_while_the_database_is_away(mailhost, stopped):
     # Only temporary failures, for whom we know and for whom we do not.
     for recipient in (ANN.address, "nobody@example.org", "x@elsewhere.test"):
         assert unanswered(mailhost, recipient) // 100 == 4
+    asked = time.monotonic()
     with pytest.raises(imaplib.IMAP4.error, match="UNAVAILABLE"), mailhost.imap(ANN):
         pass
+    assert time.monotonic() - asked < BACK
     with mailhost.smtp(587, starttls=True) as session:
         # Postfix cannot tell a failing Dovecot from a wrong password every time.
         assert auth(session, ANN.username, ANN.password)[0] in (454, 535)

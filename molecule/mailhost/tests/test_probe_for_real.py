@@ -5,6 +5,12 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.groupware.mailserver.plugins.module_utils._probe import refusals
+from ansible_collections.groupware.mailserver.plugins.module_utils._probe.conversation import Login
+from ansible_collections.groupware.mailserver.plugins.module_utils._probe.doors import (
+    PROTOCOLS,
+    Host,
+)
 from ansible_collections.groupware.mailserver.plugins.module_utils._probe.errors import ProbeFailed
 from ansible_collections.groupware.mailserver.plugins.module_utils._probe.journey import (
     Journey,
@@ -98,3 +104,43 @@ def test_a_certificate_for_another_name_is_refused(mailhost, journey):
     text = failure(journey(ANN, server_name="mail.elsewhere.test"))
     assert "expected mail.elsewhere.test, it has " in text
     assert mailhost.hostname in text
+
+
+# --- what must be refused
+
+
+def suspect(mailhost, **said):
+    """Ann, from a machine that is not the mail host."""
+    options = {
+        "host": Host(mailhost.ipv4, mailhost.hostname, 60.0),
+        "ports": list(PROTOCOLS),
+        "addresses": [mailhost.ipv4, mailhost.ipv6],
+        "login": Login(ANN.username, ANN.password),
+        "sender": ANN.address,
+        "disabled": None,
+        "unknown_recipient": "nobody@example.org",
+    }
+    return refusals.Suspect(**{**options, **said})
+
+
+def test_what_must_be_refused_is_refused(mailhost):
+    tried, faults = refusals.look(suspect(mailhost))
+    assert faults == []
+    assert {entry["name"] for entry in tried} == set(refusals.ADVICE) - {"disabled_login"}
+
+
+def test_what_is_accepted_is_told_with_its_port_and_without_a_password(mailhost):
+    """Bob is not disabled, and Ann is somebody."""
+    bob = Login(BOB.username, BOB.password)
+    surprising = suspect(mailhost, disabled=bob, unknown_recipient=ANN.address)
+    _tried, faults = refusals.look(surprising)
+    doors = sorted(fault.partition("; ")[0].split(": ")[:2] for fault in faults)
+    logins = [
+        ["disabled_login", str(surprising.host.door(port))] for port in PROTOCOLS if port != 25
+    ]
+    entrances = [
+        ["unknown_recipient", str(surprising.host.door(25, address=address))]
+        for address in surprising.addresses
+    ]
+    assert doors == sorted(logins + entrances)
+    assert BOB.password not in "".join(faults)

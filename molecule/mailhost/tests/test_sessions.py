@@ -187,8 +187,10 @@ def test_an_open_submission_session_of_the_inactive_sends_nothing_more(mailhost,
         assert session.mail(one.address)[0] == 250
         assert session.rcpt(PEOPLE["ann"].address)[0] == 250
         session.rset()
-        disabled = "UPDATE smtp_users SET status = 'disabled' WHERE username = '{}'"
-        mailhost.sql(disabled.format(one.username), "postfix")
-        assert session.mail(one.address)[0] == 250
-        assert session.rcpt(PEOPLE["ann"].address)[0] == 553
-    mailhost.sql(disabled.replace("disabled", "enabled").format(one.username), "postfix")
+        status = f"UPDATE smtp_users SET status = '{{}}' WHERE username = '{one.username}'"
+        mailhost.sql(status.format("disabled"), "postfix")
+        try:
+            assert session.mail(one.address)[0] == 250
+            assert session.rcpt(PEOPLE["ann"].address)[0] == 553
+        finally:
+            mailhost.sql(status.format("enabled"), "postfix")

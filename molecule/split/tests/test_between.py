@@ -17,7 +17,7 @@ VARS = yaml.safe_load((TOP / "roles/mailserver/vars/main.yml").read_text())
 SQL_PASSWORDS = VARS["__mailserver_sql_passwords_file"]
 PEERS = VARS["__mailserver_peers_directory"]
 CA = f"{PEERS}/ca.pem"
-SQL, LMTP, IMAPS = 3306, 24, 993
+SQL, LMTP, RELAY, IMAPS = 3306, 24, 10025, 993
 ANN, BOB = PEOPLE["ann"], PEOPLE["bob"]
 OUTSIDE = "somebody@outside.test"
 END_SESSIONS = ("python3", VARS["__mailserver_end_sessions"])
@@ -35,9 +35,10 @@ def reaches(container, host, port):
 # --- who may come
 
 
-def test_a_stranger_reaches_neither_sql_nor_lmtp(mailhost):
+def test_a_stranger_reaches_neither_sql_nor_lmtp_nor_the_relay(mailhost):
     assert "refused" in reaches(CLIENT, mailhost.database, SQL)
     assert "refused" in reaches(CLIENT, mailhost.mailboxes, LMTP)
+    assert "refused" in reaches(CLIENT, mailhost, RELAY)
     assert reaches(CLIENT, mailhost.mailboxes, IMAPS) == ""
 
 
@@ -45,6 +46,7 @@ def test_the_hosts_reach_what_they_need(mailhost):
     assert reaches(mailhost.name, mailhost.database, SQL) == ""
     assert reaches(mailhost.mailboxes.name, mailhost.database, SQL) == ""
     assert reaches(mailhost.name, mailhost.mailboxes, LMTP) == ""
+    assert reaches(mailhost.mailboxes.name, mailhost, RELAY) == ""
 
 
 def test_the_database_host_does_not_deliver(mailhost):
@@ -70,7 +72,7 @@ def listening(host):
 
 
 def test_each_host_listens_for_its_part_alone(mailhost):
-    assert listening(mailhost) == {25, 465, 587}
+    assert listening(mailhost) == {RELAY, 25, 465, 587}
     assert listening(mailhost.mailboxes) == {LMTP, 143, 993, 110, 995, 4190}
     assert listening(mailhost.database) == {SQL}
 

@@ -414,7 +414,7 @@ def _loops(current: Directory, changes: Sequence[Change]) -> list[str]:
     }
     return [
         f"{starts[circle[0]].label}: mail would run in a circle: {' -> '.join(circle)}."
-        for circle in _circles(graph, starts)
+        for circle in circles(graph, starts)
     ]
 
 
@@ -443,7 +443,7 @@ def _graph(current: Directory, changes: Sequence[Change]) -> _Graph:
     return graph
 
 
-def _next(graph: _Graph, name: str) -> str:
+def next_source(graph: _Graph, name: str) -> str:
     """The source that Postfix finds for a recipient: itself, without extension, the catch-all."""
     local, _at, domain = name.rpartition("@")
     for found in (name, f"{local.partition(EXTENSION)[0]}@{domain}", f"@{domain}"):
@@ -452,7 +452,7 @@ def _next(graph: _Graph, name: str) -> str:
     return ""
 
 
-def _circles(graph: _Graph, starts: Collection[str]) -> Iterator[list[str]]:
+def circles(graph: _Graph, starts: Collection[str]) -> Iterator[list[str]]:
     """Depth first without recursion; a name that was left behind leads to no further circle."""
     done: set[str] = set()
     for start in sorted(starts):
@@ -466,7 +466,7 @@ def _circles(graph: _Graph, starts: Collection[str]) -> Iterator[list[str]]:
                 done.add(path.pop())
                 branches.pop()
                 continue
-            found = _next(graph, target)
+            found = next_source(graph, target)
             if found in path:
                 circle = path[path.index(found) :]
                 first = min((name for name in circle if name in starts), default="")

@@ -23,6 +23,13 @@ USED = (
     "ON u.userid = d.userid WHERE d.source_domain = %s "
     "AND (d.source <> u.username OR u.username = u.email) ORDER BY d.source LIMIT 6"
 )
+# What these ask for.
+NEEDED = {
+    "smtp_virtual_domains": ("domain", "instancename"),
+    "smtp_users": ("userid", "username", "email"),
+    "smtp_destinations": ("userid", "source", "source_domain"),
+    "mailserver_lock": ("id",),
+}
 NAMED = 5
 INSTANCE_LENGTH = 40
 

@@ -88,8 +88,19 @@ class UnknownSchema(MailhostError):
     def __init__(self, differences: Sequence[str]) -> None:
         lines = "".join(f"\n- {difference}" for difference in differences)
         super().__init__(
-            "The tables are there in another form than tine's of 2026, and migrating them is not "
-            f"supported yet. Nothing was changed. What differs:{lines}"
+            "The tables are there in another form than tine's of 2026. Nothing was changed. "
+            "state: current of groupware.mailserver.mail_schema brings them forward, and so does "
+            f"the playbook groupware.mailserver.migrate. What differs:{lines}"
+        )
+
+
+class NoBackup(MailhostError):
+    """The tables could not be written to a file before they are changed."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"The tables could not be kept in {path}: {reason}. Nothing was changed. Set "
+            "backup_dir to a directory that root alone may write to, with room for them."
         )
 
 
@@ -137,7 +148,11 @@ class WrongServer(MailhostError):
     """The database server is another product."""
 
     def __init__(self, where: str, version: str) -> None:
-        super().__init__(f"The server at {where} is not MariaDB but {version}: expected MariaDB.")
+        super().__init__(
+            f"The server at {where} is not MariaDB but {version}: expected MariaDB. MySQL refuses "
+            "tine's foreign keys, which refer to columns that are not unique. Move the two "
+            "databases to a MariaDB 10.11 or 11.8: mysqldump there, mariadb here."
+        )
 
 
 class GivenUp(MailhostError):

@@ -17,6 +17,7 @@ from .store import Cursor
 
 TABLE = "dovecot_master_users"
 COLUMNS = ("username", "password", "service")
+NEEDED = {TABLE: COLUMNS, "mailserver_lock": ("id",)}
 NAME_LENGTH = 80  # dovecot_master_users.username
 SERVICES = ("sieve", "all")
 LEAST = "sieve"  # the column's own default, and the least that there is
@@ -226,20 +227,6 @@ def action(change: Change) -> str:
     if before.service != after.service:
         words.append(f"service {before.service or 'none'} -> {after.service}")
     return f"change master user {after.name}: {'; '.join(words)}"
-
-
-def missing(names: Names, actual: Actual) -> list[str]:
-    """What the module needs and does not find, by name."""
-    found = []
-    there = actual.tables.get((names.dovecot, TABLE))
-    if there is None:
-        found.append(f"table {names.dovecot}.{TABLE}")
-    else:
-        absent = [name for name in COLUMNS if name not in there.columns]
-        found += [f"column {names.dovecot}.{TABLE}.{name}" for name in absent]
-    if (names.postfix, "mailserver_lock") not in actual.tables:
-        found.append(f"table {names.postfix}.mailserver_lock")
-    return found
 
 
 class SqlMasterUsers:

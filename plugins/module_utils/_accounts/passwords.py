@@ -47,7 +47,7 @@ _SHA256_CRYPT = r"\$5\$(?:rounds=\d+\$)?[./0-9A-Za-z]{0,16}\$[./0-9A-Za-z]{43}"
 _SHA512_CRYPT = r"\$6\$(?:rounds=\d+\$)?[./0-9A-Za-z]{0,16}\$[./0-9A-Za-z]{86}"
 _BLOWFISH = r"\$2[abxy]\$\d\d\$[./0-9A-Za-z]{53}"
 # What both Dovecot 2.3 and 2.4 verify, and how it has to look.
-_KNOWN_HASHES = {
+KNOWN_HASHES = {
     "SHA512-CRYPT": _SHA512_CRYPT,
     "SHA256-CRYPT": _SHA256_CRYPT,
     "BLF-CRYPT": _BLOWFISH,
@@ -117,9 +117,9 @@ def ready_hash(given: object) -> str:
     scheme, encoding, rest = match.groups()
     if scheme in _WEAK:
         raise Hidden(f"scheme {scheme} is refused by Dovecot 2.4 as too weak.")
-    if scheme not in _KNOWN_HASHES:
+    if scheme not in KNOWN_HASHES:
         raise Hidden(f"scheme {scheme} is not known to Dovecot 2.3 and 2.4.")
-    if not encoding and not re.fullmatch(_KNOWN_HASHES[scheme], rest):
+    if not encoding and not re.fullmatch(KNOWN_HASHES[scheme], rest):
         raise Hidden(f"does not look like a hash of scheme {scheme}.")
     return str(given)
 

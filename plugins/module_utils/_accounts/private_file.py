@@ -8,7 +8,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _FILE_BYTES = 16 << 20
 
@@ -46,14 +46,24 @@ def _refuse_unless_private(status: os.stat_result, forbidden: int) -> None:
         raise PermissionError(errno.EACCES, "not ours alone")
 
 
+def write(path: str, parts: Iterable[bytes]) -> None:
+    """A new file, whole or not at all, in a directory that is ours alone to write to."""
+    with directory_of(path, make=True) as directory:
+        _replace(directory, os.path.basename(path), parts)
+
+
 def replace(directory: int, name: str, text: bytes) -> None:
     """Replace a file, all or nothing; the caller has locked the directory."""
+    _replace(directory, name, (text,))
+
+
+def _replace(directory: int, name: str, parts: Iterable[bytes]) -> None:
     new = f"{name}.new"  # of a killed run, perhaps: the lock says that nobody is writing it now
     with contextlib.suppress(FileNotFoundError):
         os.unlink(new, dir_fd=directory)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(new, flags, 0o600, dir_fd=directory), "wb") as file:
-        file.write(text)
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
     os.rename(new, name, src_dir_fd=directory, dst_dir_fd=directory)

@@ -5,14 +5,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from .errors import UnknownSchema
 
 PASSWORD_LENGTH = 255
 COLLATION = "utf8mb3_general_ci"
 
+NOT_NULL = "NOT NULL"
 DOVECOT, POSTFIX = "dovecot", "postfix"  # which of the two databases a table belongs to
 
 
@@ -30,8 +32,22 @@ class Column:
         charset = f" CHARACTER SET {collation.partition('_')[0]} COLLATE {collation}"
         return f"`{self.name}` {self.type}{charset if named else ''} {self.rest}"
 
+    @property
+    def needed(self) -> bool:
+        return self.rest.startswith(NOT_NULL)
+
+    @property
+    def default(self) -> str | None:
+        """As information_schema tells it."""
+        return self.rest.partition("DEFAULT ")[2] or None
+
+    @property
+    def generated(self) -> bool:
+        return "GENERATED" in self.rest
+
     def suits(self, actual: str) -> bool:
-        return _plain(actual) == _plain(self.type)
+        """Whether a column of that type holds what this one holds; more is no harm."""
+        return _plain(actual) == _plain(self.type) or length(actual) > length(self.type) > 0
 
     def widened(self, actual: str) -> bool:
         """A password column that is shorter or longer than ours but otherwise the same."""
@@ -43,13 +59,36 @@ def _plain(column_type: str) -> str:
     return re.sub(r"^(tinyint|int|bigint)\(\d+\)", r"\1", column_type.lower())
 
 
+def length(column_type: str) -> int:
+    """The characters of a varchar."""
+    match = re.fullmatch(r"varchar\((\d+)\)", column_type.lower())
+    return int(match[1]) if match else 0
+
+
 @dataclass(frozen=True)
 class Key:
-    """An index or a constraint."""
+    """An index or, without a name, a foreign key."""
 
     name: str
     text: str
     added: bool = False
+
+    @property
+    def form(self) -> ActualKey:
+        """As information_schema tells it."""
+        columns = re.findall(r"`(\w+)`(\(\d+\))?", self.text.partition("(")[2])
+        return ActualKey("KEY" not in self.text.split()[0], tuple(map("".join, columns)))
+
+    @property
+    def constraint(self) -> str:
+        """The name of a foreign key."""
+        return self.text.split("`")[1]
+
+    @property
+    def reference(self) -> ActualReference:
+        """A foreign key as information_schema tells it."""
+        _name, column, table, parent = re.findall(r"`([^`]+)`", self.text)
+        return ActualReference(column, table, parent)
 
 
 @dataclass(frozen=True)
@@ -65,7 +104,6 @@ class Table:
     parent: str = ""  # a table whose collation this one has to share for its foreign key
 
 
-NOT_NULL = "NOT NULL"
 _STATUS = (
     # A tine that does not have them yet lists the columns that it writes: NULL means active.
     Column("status", "varchar(80)", added=True),
@@ -260,13 +298,38 @@ TABLES = (
     ),
 )
 
+
+def _for_several(table: Table) -> Table:
+    """As tine's tables for several instances have it: destinations hang on a number."""
+    if table.name == "smtp_users":
+        number = Column("id", "int(11)", "NOT NULL AUTO_INCREMENT")
+        columns = [
+            Column("client_idnr", "varchar(40)") if c.name == "client_idnr" else c
+            for c in table.columns
+        ]
+        own = Key("userid", "UNIQUE KEY `userid` (`userid`,`client_idnr`)")
+        keys = (Key("PRIMARY", "PRIMARY KEY (`id`)"), own, *table.keys[1:])
+        return replace(table, columns=(number, *columns), keys=keys)
+    if table.name == "smtp_destinations":
+        columns = [Column("users_id", "int(11)", NOT_NULL), *table.columns[1:]]
+        own = Key("users_id", "KEY `users_id` (`users_id`)", added=True)
+        parent = Key(
+            "",
+            "CONSTRAINT `smtp_destinations_ibfk_1` FOREIGN KEY "
+            f"(`users_id`) REFERENCES `smtp_users` (`id`) {_CASCADE}",
+        )
+        kept = (key for key in table.keys if key.name and key.name != "userid")
+        return replace(table, columns=columns, keys=(own, *kept, parent))
+    if table.name == "smtp_virtual_domains":
+        return replace(table, columns=(*table.columns, *_STATUS))
+    return table
+
+
+SEVERAL = tuple(map(_for_several, TABLES))
 _LAST_LOGIN = (
     "UPDATE {table} SET last_login_unix = NEW.last_login_unix, "
     "last_login = '1970-01-01 00:00:00' + INTERVAL NEW.last_login_unix SECOND "
     "WHERE username = NEW.username"
-)
-NEEDED = frozenset(
-    ("dovecot_users", "smtp_users", "smtp_destinations", "smtp_virtual_domains", "mailserver_lock")
 )
 TRIGGERS = {"dovecot_last_login_ai": "INSERT", "dovecot_last_login_au": "UPDATE"}
 
@@ -300,6 +363,22 @@ class ActualColumn:
     length: int | None
     collation: str | None
     generated: bool
+    default: str | None = None  # as SQL; NULL is a word, and None is no default
+
+
+class ActualKey(NamedTuple):
+    """An index: its columns, with the length of a prefix where it has one."""
+
+    unique: bool
+    columns: tuple[str, ...]
+
+
+class ActualReference(NamedTuple):
+    """A foreign key that cascades; one that does not is of another table than "parent"."""
+
+    column: str
+    table: str
+    parent: str
 
 
 @dataclass(frozen=True)
@@ -308,8 +387,10 @@ class ActualTable:
 
     engine: str
     columns: Mapping[str, ActualColumn]
-    keys: frozenset[str]
+    keys: Mapping[str, ActualKey] = field(default_factory=dict)
     rows: int = 0  # as the server estimates
+    row_format: str = "Dynamic"
+    references: Mapping[str, ActualReference] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -324,22 +405,34 @@ class Actual:
     def table(self, names: Names, table: Table) -> ActualTable | None:
         return self.tables.get((names.database(table.database), table.name))
 
+    def several(self, names: Names) -> bool:
+        """Whether these are the tables for several tines (postfixmultiinstance)."""
+        users = self.tables.get((names.postfix, "smtp_users"))
+        return users is not None and "id" in users.columns
 
-@dataclass(frozen=True)
-class Step:
-    """One statement that brings the schema forward, with what it does in words."""
+
+class Step(NamedTuple):
+    """What brings the schema forward, in words, and its statements: one transaction."""
 
     words: str
-    sql: str
+    sql: tuple[str, ...]
+    destructive: bool = False  # overwrites or takes away what was there
+    removes: tuple[str, ...] = ()  # tables and columns that are no more
 
 
 def steps(names: Names, actual: Actual) -> list[Step]:
     """Everything that is missing; refuses tables that additions cannot complete."""
-    differences = [d for table in TABLES for d in _differences(names, actual, table)]
+    tables = tables_of(names, actual)
+    differences = [d for table in tables for d in _differences(names, actual, table)]
     if differences:
         raise UnknownSchema(differences)
-    found = [step for table in TABLES for step in _table_steps(names, actual, table)]
-    return [*found, *_trigger_steps(names, actual), *_sentinel_steps(names, actual)]
+    found = [step for table in tables for step in table_steps(names, actual, table)]
+    return [*found, *closing_steps(names, actual)]
+
+
+def tables_of(names: Names, actual: Actual) -> Sequence[Table]:
+    """The tables of 2026, for one tine or for several."""
+    return SEVERAL if actual.several(names) else TABLES
 
 
 def _differences(names: Names, actual: Actual, table: Table) -> Iterator[str]:
@@ -356,28 +449,36 @@ def _differences(names: Names, actual: Actual, table: Table) -> Iterator[str]:
                 yield f"{name} has no column {column.name}"
         elif not column.suits(has.type) and not column.widened(has.type):
             yield f"{name}.{column.name} is {has.type}; expected {column.type}"
-        elif has.generated != ("GENERATED" in column.rest):
+        elif has.generated != column.generated:
             word = "a generated" if has.generated else "an ordinary"
             yield f"{name}.{column.name} is {word} column"
-        elif has.nullable and NOT_NULL in column.rest:
+        elif has.nullable and column.needed:
             yield f"{name}.{column.name} allows NULL; expected NOT NULL"
     for key in table.keys:
-        if key.name and not key.added and key.name not in there.keys:
-            yield f"{name} has no key {key.name}"
+        if key.name and not key.added and key.form not in there.keys.values():
+            yield f"{name} has no key {key.name} on {', '.join(key.form.columns)}"
 
 
-def _table_steps(names: Names, actual: Actual, table: Table) -> Iterator[Step]:
+def table_steps(names: Names, actual: Actual, table: Table) -> Iterator[Step]:
+    """A table that is missing or lacks something."""
     there = actual.table(names, table)
     name = f"{names.database(table.database)}.{table.name}"
     if there is None:
-        collation = _collation(names, actual, table)
-        yield Step(f"create table {name}", _create(names, table, collation))
+        collation = collation_of(names, actual, table)
+        yield Step(f"create table {name}", (_create(names, table, collation),))
         return
-    parts = list(_additions(table, there, _own_collation(there) or table.collation))
-    if parts:
-        words = ", ".join(words for words, _text in parts)
-        text = ", ".join(text for _words, text in parts)
-        yield Step(f"alter table {name}: {words}", f"ALTER TABLE {names.table(table.name)} {text}")
+    yield from altering(names, table, _additions(table, there, own_collation(there, table)))
+
+
+def altering(names: Names, table: Table, parts: Iterable[tuple[str, str]]) -> Iterator[Step]:
+    """One ALTER TABLE for all parts, if there are any."""
+    listed = list(parts)
+    if listed:
+        name = f"{names.database(table.database)}.{table.name}"
+        words = ", ".join(words for words, _text in listed)
+        text = ", ".join(text for _words, text in listed)
+        sql = f"ALTER TABLE {names.table(table.name)} {text}"
+        yield Step(f"alter table {name}: {words}", (sql,))
 
 
 def _additions(table: Table, there: ActualTable, collation: str) -> Iterator[tuple[str, str]]:
@@ -385,26 +486,50 @@ def _additions(table: Table, there: ActualTable, collation: str) -> Iterator[tup
         has = there.columns.get(column.name)
         if has is None:
             yield f"add column {column.name}", f"ADD COLUMN {column.text(collation)}"
-        elif column.widened(has.type) and (has.length or 0) < PASSWORD_LENGTH:
-            text = column.text(has.collation or collation)
-            yield f"widen {column.name} from {has.type} to {column.type}", f"MODIFY COLUMN {text}"
+        elif too_short(column, has):
+            yield widening(column, has, collation)
+    yield from indexing(table, there)
+
+
+def indexing(table: Table, there: ActualTable) -> Iterator[tuple[str, str]]:
+    """Its indexes, under their names."""
     for key in table.keys:
-        if key.name and key.name not in there.keys:
-            yield f"add index {key.name}", f"ADD {key.text}"
+        if not key.name or there.keys.get(key.name) == key.form:
+            continue
+        if key.name == "PRIMARY":
+            drop = "DROP PRIMARY KEY, " if key.name in there.keys else ""
+            yield f"primary key {', '.join(key.form.columns)}", f"{drop}ADD {key.text}"
+            continue
+        drop = f"DROP KEY {quoted(key.name)}, " if key.name in there.keys else ""
+        same = [name for name, form in there.keys.items() if form == key.form and name != "PRIMARY"]
+        if same:
+            text = f"{drop}RENAME KEY {quoted(same[0])} TO {quoted(key.name)}"
+            yield f"rename index {same[0]} to {key.name}", text
+        else:
+            yield f"add index {key.name}", f"{drop}ADD {key.text}"
 
 
-def _own_collation(table: ActualTable | None) -> str:
+def too_short(column: Column, has: ActualColumn) -> bool:
+    return column.widened(has.type) and (has.length or 0) < PASSWORD_LENGTH
+
+
+def widening(column: Column, has: ActualColumn, collation: str) -> tuple[str, str]:
+    text = column.text(has.collation or collation)
+    return f"widen {column.name} from {has.type} to {column.type}", f"MODIFY COLUMN {text}"
+
+
+def own_collation(there: ActualTable | None, table: Table) -> str:
     """The collation of the first text column."""
-    columns = table.columns.values() if table else ()
-    return next((column.collation for column in columns if column.collation), "")
+    columns = there.columns.values() if there else ()
+    return next((column.collation for column in columns if column.collation), table.collation)
 
 
-def _collation(names: Names, actual: Actual, table: Table) -> str:
+def collation_of(names: Names, actual: Actual, table: Table) -> str:
     """Its own, or its parent's, which a foreign key asks for."""
     if not table.parent:
         return table.collation
     (parent,) = (other for other in TABLES if other.name == table.parent)
-    return _own_collation(actual.table(names, parent)) or table.collation
+    return own_collation(actual.table(names, parent), table)
 
 
 def _create(names: Names, table: Table, collation: str) -> str:
@@ -418,14 +543,22 @@ def _create(names: Names, table: Table, collation: str) -> str:
     )
 
 
+def closing_steps(names: Names, actual: Actual) -> Iterator[Step]:
+    """What is not a table."""
+    yield from _trigger_steps(names, actual)
+    yield from _sentinel_steps(names, actual)
+
+
 def _trigger_steps(names: Names, actual: Actual) -> Iterator[Step]:
     body = _LAST_LOGIN.format(table=names.table("dovecot_users"))
     for name, event in TRIGGERS.items():
         if actual.triggers.get(name) != body:
             yield Step(
                 f"create trigger {names.dovecot}.{name}",
-                f"CREATE OR REPLACE TRIGGER {quoted(names.dovecot)}.{quoted(name)} AFTER {event} "
-                f"ON {names.table('dovecot_last_login')} FOR EACH ROW {body}",
+                (
+                    f"CREATE OR REPLACE TRIGGER {quoted(names.dovecot)}.{quoted(name)} "
+                    f"AFTER {event} ON {names.table('dovecot_last_login')} FOR EACH ROW {body}",
+                ),
             )
 
 
@@ -433,20 +566,24 @@ def _sentinel_steps(names: Names, actual: Actual) -> Iterator[Step]:
     if not actual.locked:
         yield Step(
             f"add the row that writers lock to {names.postfix}.mailserver_lock",
-            f"INSERT IGNORE INTO {names.table('mailserver_lock')} (id, generation) VALUES (1, 0)",
+            (
+                f"INSERT IGNORE INTO {names.table('mailserver_lock')} (id, generation) "
+                "VALUES (1, 0)",
+            ),
         )
 
 
-def missing(names: Names, actual: Actual) -> list[str]:
-    """What the account modules need and do not find, by name."""
+def missing(names: Names, actual: Actual, needed: Mapping[str, Iterable[str]]) -> list[str]:
+    """What of the needed columns, by table, is not there, in words."""
     found = []
     for table in TABLES:
-        if table.name not in NEEDED:
+        if table.name not in needed:
             continue
         name = f"{names.database(table.database)}.{table.name}"
         there = actual.table(names, table)
         if there is None:
             found.append(f"table {name}")
-            continue
-        found += [f"column {name}.{c.name}" for c in table.columns if c.name not in there.columns]
+        else:
+            absent = [column for column in needed[table.name] if column not in there.columns]
+            found += [f"column {name}.{column}" for column in absent]
     return found

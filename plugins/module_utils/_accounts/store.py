@@ -11,7 +11,14 @@ from typing import Any, Protocol
 from .errors import SchemaNotReady
 from .model import Account, Destination, ImapRow, SmtpRow, fold
 from .plan import Change, Directory
-from .schema import Actual, ActualColumn, ActualTable, Names
+from .schema import (
+    Actual,
+    ActualColumn,
+    ActualKey,
+    ActualReference,
+    ActualTable,
+    Names,
+)
 from .sessions import sessions_to_end
 from .shape import IMAP, SMTP, Shape, lacking, shape_of
 from .wanted import Wanted
@@ -21,17 +28,31 @@ CHUNK = 1000  # names in one IN list
 MANY = 500  # wishes from which on whole tables may be read
 
 TABLES = (
-    "SELECT table_schema, table_name, engine, table_rows FROM information_schema.tables "
+    "SELECT table_schema, table_name, engine, table_rows, row_format "
+    "FROM information_schema.tables "
     "WHERE table_type = 'BASE TABLE' AND table_schema IN (%s, %s)"
 )
 COLUMNS = (
     "SELECT table_schema, table_name, column_name, column_type, is_nullable, "
-    "character_maximum_length, collation_name, extra FROM information_schema.columns "
+    "character_maximum_length, collation_name, extra, column_default "
+    "FROM information_schema.columns "
     "WHERE table_schema IN (%s, %s) ORDER BY table_schema, table_name, ordinal_position"
 )
 KEYS = (
-    "SELECT DISTINCT table_schema, table_name, index_name FROM information_schema.statistics "
-    "WHERE table_schema IN (%s, %s)"
+    "SELECT table_schema, table_name, index_name, non_unique, column_name, sub_part "
+    "FROM information_schema.statistics WHERE table_schema IN (%s, %s) "
+    "ORDER BY table_schema, table_name, index_name, seq_in_index"
+)
+# One that does not cascade is another one than tine's.
+REFERENCES = (
+    "SELECT u.table_schema, u.table_name, u.constraint_name, u.column_name, "
+    "IF(r.update_rule = 'CASCADE' AND r.delete_rule = 'CASCADE' "
+    "AND u.referenced_table_schema = u.table_schema, u.referenced_table_name, ''), "
+    "u.referenced_column_name FROM information_schema.key_column_usage AS u "
+    "JOIN information_schema.referential_constraints AS r "
+    "ON r.constraint_schema = u.constraint_schema AND r.constraint_name = u.constraint_name "
+    "AND r.table_name = u.table_name "
+    "WHERE u.table_schema IN (%s, %s) AND u.referenced_table_name IS NOT NULL"
 )
 DATABASES = "SELECT schema_name FROM information_schema.schemata WHERE schema_name IN (%s, %s)"
 TRIGGERS = (
@@ -83,21 +104,30 @@ def inspect(cursor: Cursor, names: Names) -> Actual:
         return cursor.fetchall()
 
     columns: dict[tuple[str, str], dict[str, ActualColumn]] = {}
-    for schema, table, name, kind, nullable, length, collation, extra in asked(COLUMNS):
+    for schema, table, name, kind, nullable, length, collation, extra, default in asked(COLUMNS):
         columns.setdefault((schema, table), {})[name] = ActualColumn(
-            kind, nullable == "YES", length, collation, "GENERATED" in extra.upper()
+            kind, nullable == "YES", length, collation, "GENERATED" in extra.upper(), default
         )
-    keys: dict[tuple[str, str], set[str]] = {}
-    for schema, table, name in asked(KEYS):
-        keys.setdefault((schema, table), set()).add(name)
+    keys: dict[tuple[str, str], dict[str, ActualKey]] = {}
+    for schema, table, name, repeats, column, part in asked(KEYS):
+        of_table = keys.setdefault((schema, table), {})
+        before = of_table[name].columns if name in of_table else ()
+        of_table[name] = ActualKey(
+            not repeats, (*before, f"{column}({part})" if part else str(column))
+        )
+    references: dict[tuple[str, str], dict[str, ActualReference]] = {}
+    for schema, table, name, *reference in asked(REFERENCES):
+        references.setdefault((schema, table), {})[name] = ActualReference(*reference)
     tables = {
         (schema, table): ActualTable(
             engine or "",
             columns.get((schema, table), {}),
-            frozenset(keys.get((schema, table), ())),
+            keys.get((schema, table), {}),
             rows or 0,
+            row_format or "",
+            references.get((schema, table), {}),
         )
-        for schema, table, engine, rows in asked(TABLES)
+        for schema, table, engine, rows, row_format in asked(TABLES)
     }
     cursor.execute(TRIGGERS, (names.dovecot,))
     triggers = {name: str(body) for name, body in cursor.fetchall()}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, Union
 
 from .model import Account, Destination, ImapRow, Secret, SmtpRow, fold
@@ -168,7 +168,8 @@ class _Destinations:
 
     def new(self) -> Iterator[Statement]:
         columns = (self.shape.owner, *self.shape.destination.values())
-        yield Statement(_insert(self.table, columns), list(self._rows(self._is_hooked)))
+        rows = sorted(self._rows(self._is_hooked), key=itemgetter(1, 2))
+        yield Statement(_insert(self.table, columns), rows)
         if self.shape.multi:
             # The id is what the server has just given the account.
             marks = ", ".join(["%s"] * len(self.shape.destination))
@@ -269,7 +270,8 @@ def _rows_new(rows: _Rows, secret: Secrets, now: object) -> Iterator[Statement]:
     date = (now,) if table.dated else ()
     columns = [table.columns[name] for name in fields] + [MODIFIED] * len(date)
     values = _values(table, fields, secret)
-    lines = _Lines(rows.new, lambda row: (*values(row), *date))
+    # In the order of the primary key: InnoDB then fills one page after the other.
+    lines = _Lines(sorted(rows.new, key=attrgetter("userid")), lambda row: (*values(row), *date))
     yield Statement(_insert(table.quoted, columns), lines)
 
 

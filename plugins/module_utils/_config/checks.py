@@ -96,11 +96,22 @@ def _dovecot_faults(candidate: Candidate) -> list[str]:
 
     names = ("auth_username_chars", "auth_mechanisms", "ssl_min_protocol")
     protocols = ("imap", "pop3", "lmtp", "lda")
-    return dovecot_settings.faults(
+    return _sieve_faults(candidate) + dovecot_settings.faults(
         {name: said(name) for name in names},
         {protocol: said("-f", f"protocol={protocol}", "mail_plugins") for protocol in protocols},
         _dovecot_plugins(),
     )
+
+
+def _sieve_faults(candidate: Candidate) -> list[str]:
+    """sievec(1), with the extensions and limits of the staged configuration."""
+    sievec = ["sievec", "-c", candidate.path(candidate.files[-1])]
+    scripts = [file.path for file in candidate.files if file.path.endswith(".sieve")]
+    answers = {
+        path: _ask([*sievec, f"{candidate.stage}/{path}", f"{candidate.stage}/checked"], candidate)
+        for path in scripts
+    }
+    return [f"{path}: {c}" for path, answer in answers.items() for c in answer.complaints]
 
 
 def _dovecot_plugins() -> set[str]:

@@ -5,7 +5,9 @@
 """Which configuration a running service has loaded, and what brings a new one into effect.
 
 A *stamp* is a small root-only file that says what a service read when it was last started or
-reloaded: a digest of its files, and the settings that only a restart brings into effect. The stamp
+reloaded: a digest of its files, the settings that only a restart brings into effect, and the
+fingerprints of files that belong to somebody else, such as a certificate. Who reloads the service
+after such a file has changed (the program of the role certificate) notes it there. The stamp
 of a configuration is written as ``SERVICE.next`` before the files move into place and becomes
 ``SERVICE.loaded`` after the reload. A run that dies in between leaves no ``loaded`` stamp for
 what lies on disk, so the next run reloads.
@@ -40,9 +42,13 @@ def stamp(
     for file in files:
         digest.update(repr((file.path, file.owner, file.group, file.mode)).encode())
         digest.update(file.content.encode("utf-8", "surrogateescape"))
-    for path in watched:
-        digest.update(repr((path, _fingerprint(path))).encode())
-    return json.dumps({"digest": digest.hexdigest(), "restart": dict(restart_settings)})
+    return json.dumps(
+        {
+            "digest": digest.hexdigest(),
+            "restart": dict(restart_settings),
+            "watched": {path: _fingerprint(path) for path in watched},
+        }
+    )
 
 
 def action(loaded: str | None, wanted: str, different: bool) -> str:

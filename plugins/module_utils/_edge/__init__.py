@@ -41,16 +41,22 @@ def refuse(faults: t.Sequence[str], written: int = 0) -> None:
 
 
 @contextlib.contextmanager
-def server(module: AnsibleModule) -> t.Iterator[_connection.Server | None]:
-    """The server, or None where check mode finds a host that will only get one."""
-    if module.check_mode and _connection.is_bare(module.params):
+def server(
+    module: AnsibleModule, login: t.Mapping[str, t.Any] | None = None
+) -> t.Iterator[_connection.Server | None]:
+    """The server, or None where check mode finds a host that will only get one.
+
+    login says another one than the login options do.
+    """
+    params = login or module.params
+    if module.check_mode and _connection.is_bare(params):
         yield None
         return
     if _connection.pymysql is None:
         module.fail_json(
             msg=missing_required_lib("PyMySQL"), exception=traceback.format_exc(), invocation={}
         )
-    opened = _connection.Server(module.params)
+    opened = _connection.Server(params)
     opened.reach()
     try:
         yield opened

@@ -51,7 +51,7 @@ class _Domains:
         return self.server.settle(lambda cursor: self._written(cursor, wish))
 
     def _judged(self, cursor: t.Any, wish: domains_.Wish) -> list[domains_.Change]:
-        absent = schema.missing(self.names, inspect(cursor, self.names))
+        absent = schema.missing(self.names, inspect(cursor, self.names), domains_.NEEDED)
         if absent and self.check_mode:
             return domains_.plan({}, wish)
         if absent:

@@ -72,7 +72,7 @@ class _MasterUsers:
 
     def _read(self, cursor: t.Any, locked: bool = False) -> master_users.Found:
         actual = inspect(cursor, self.names)
-        absent = master_users.missing(self.names, actual)
+        absent = schema.missing(self.names, actual, master_users.NEEDED)
         if absent and self.check_mode:
             return master_users.Found()
         if absent:

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 import typing as t
+from functools import partial
 
 from .. import _connection
-from .._accounts import schema
-from .._accounts.errors import MissingDatabase
+from .._accounts import dump, generations, migration, private_file, schema, stock
+from .._accounts.errors import MissingDatabase, NoBackup
 from .._accounts.store import inspect
 from . import reporting, server
 
@@ -17,9 +20,10 @@ if t.TYPE_CHECKING:
 
 
 def converge_schema(module: AnsibleModule) -> None:
-    """Create what is missing of the tables, and end the module."""
+    """Create, change or take away what the state asks for, and end the module."""
     with reporting(module), server(module) as opened:
-        steps = _Schema(module, opened).converge()
+        asked = _Schema(module, opened)
+        steps = asked.converge()
         words = [step.words for step in steps]
         module.exit_json(
             changed=bool(steps),
@@ -30,15 +34,21 @@ def converge_schema(module: AnsibleModule) -> None:
                 "after": "".join(f"{line}\n" for line in words),
             },
             actions=words,
-            queries=[step.sql for step in steps],
+            queries=[sql for step in steps for sql in step.sql],
+            generation=asked.found.told(),
+            removed=[name for step in steps for name in step.removes],
+            backup_file=asked.backup_file,
         )
 
 
 class _Schema:
     def __init__(self, module: AnsibleModule, server: _connection.Server | None) -> None:
         self.check_mode = module.check_mode
+        self.params = module.params
         self.server = server
         self.names = _connection.names(module.params)
+        self.found = generations.generation_of(self.names, schema.Actual())
+        self.backup_file = ""
 
     def converge(self) -> list[schema.Step]:
         if self.server is None:
@@ -53,9 +63,40 @@ class _Schema:
         absent = sorted({self.names.dovecot, self.names.postfix} - actual.databases)
         if absent and not self.check_mode:
             raise MissingDatabase(absent)
-        steps = schema.steps(self.names, actual)
+        if not done:
+            self.found = generations.generation_of(self.names, actual)
+        steps = self._steps(cursor, actual)
+        if not self.check_mode:
+            self._keep(cursor, actual, steps)
         for step in steps:
             if not self.check_mode:
-                cursor.execute(step.sql)
+                for sql in step.sql:
+                    cursor.execute(sql)
+                cursor.execute("COMMIT")
             done.append(step)
         return steps
+
+    def _steps(self, cursor: t.Any, actual: schema.Actual) -> list[schema.Step]:
+        def ask(sql: str) -> t.Any:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+        if self.params["state"] == "current":
+            return migration.steps(self.names, actual, ask, self.params["client_idnr"])
+        if self.params["state"] == "stock":
+            return stock.steps(self.names, actual, ask)
+        return schema.steps(self.names, actual)
+
+    def _keep(self, cursor: t.Any, actual: schema.Actual, steps: list[schema.Step]) -> None:
+        """What is about to be overwritten or taken away is in a file before."""
+        if not self.params["backup"] or not any(step.destructive for step in steps):
+            return
+        text = partial(dump.dumped, cursor, self.names, actual)
+        stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
+        path = os.path.join(self.params["backup_dir"], f"{stamp}-{os.getpid()}.sql")
+        try:
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            private_file.write(path, (part.encode() for part in text()))
+        except OSError as error:
+            raise NoBackup(path, str(error)) from None
+        self.backup_file = path

@@ -1,10 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026, the groupware.mailserver developers
-"""The names in a certificate, read from its DER form (ssl decodes only what it has accepted)."""
+"""What is in a certificate, read from its DER form (ssl decodes only what it has accepted)."""
 
 from __future__ import annotations
 
+import datetime
+import hashlib
 import ipaddress
 import typing as t
 
@@ -12,6 +14,8 @@ COMMON_NAME: t.Final = bytes.fromhex("0603550403")
 SUBJECT_ALT_NAME: t.Final = bytes.fromhex("0603551d11")
 SEQUENCE: t.Final = 0x30
 OCTET_STRING: t.Final = 0x04
+UTC_TIME: t.Final = 0x17
+GENERALIZED_TIME: t.Final = 0x18
 DNS_NAME: t.Final = 0x82  # RFC 5280 4.2.1.6, GeneralName [2]
 IP_ADDRESS: t.Final = 0x87  # GeneralName [7]
 
@@ -32,6 +36,38 @@ def elements(der: bytes) -> t.Iterator[Element]:
             length = int.from_bytes(der[2:start], "big")
         yield Element(der[0], der[start : start + length])
         der = der[start + length :]
+
+
+def described(der: bytes) -> dict[str, t.Any]:
+    """What tells this certificate from another one."""
+    return {
+        "fingerprint": fingerprint(der),
+        "names": names(der),
+        "not_after": not_after(der).isoformat().replace("+00:00", "Z"),
+    }
+
+
+def fingerprint(der: bytes) -> str:
+    """SHA-256, as ``openssl x509 -fingerprint -sha256`` writes it."""
+    return hashlib.sha256(der).digest().hex(":").upper()
+
+
+def not_after(der: bytes) -> datetime.datetime:
+    """When it ends (RFC 5280 4.1.2.5)."""
+    (whole,) = elements(der)
+    (body, *_signature) = elements(whole.content)
+    for element in elements(body.content):
+        parts = list(elements(element.content)) if element.tag == SEQUENCE else []
+        if [part for part in parts if part.tag in (UTC_TIME, GENERALIZED_TIME)]:
+            return _moment(parts[-1])
+    raise ValueError("no certificate: it has no validity")
+
+
+def _moment(part: Element) -> datetime.datetime:
+    text = part.content.decode("ascii")
+    if part.tag == UTC_TIME:  # the years 1950 to 2049
+        text = ("19" if text >= "50" else "20") + text
+    return datetime.datetime.strptime(text, "%Y%m%d%H%M%S%z")
 
 
 def names(der: bytes) -> list[str]:

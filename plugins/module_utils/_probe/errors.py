@@ -30,7 +30,9 @@ TRY_LATER: t.Final = (
 )
 HIDDEN: t.Final = "(hidden)"
 # A server that names a reason in a reply begins it with a code of three digits.
-TEMPORARY: t.Final = re.compile(r"4\d\d\b|.*\[(UNAVAILABLE|INUSE|SERVERBUG)\]", re.IGNORECASE)
+TEMPORARY: t.Final = re.compile(
+    r"4\d\d\b|.*\[(UNAVAILABLE|INUSE|SERVERBUG|SYS/TEMP)\]|.*\(TRYLATER\)", re.IGNORECASE
+)
 
 
 class InvalidProbe(MailhostError):

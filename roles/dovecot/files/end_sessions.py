@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -61,24 +62,28 @@ def main() -> int:
 
 
 def end() -> int:
-    """End sessions; 1 if one of them goes on."""
-    with seen() as state, connected() as database:
+    """End sessions, and name whose; 1 if one of them goes on: the next run tries again."""
+    with memory() as remembered, connected() as database:
         cursor = database.cursor()
+        before = remembered.read()
         # First whom the table names, then who is logged in: a login after the change may stay.
-        named, last = changed(cursor, state.read())
+        named, last = changed(cursor, before.last)
         here = sessions()
         if here is None:
             return 0  # what it has left running ends once it is there again
         ending = named | gone(cursor, here)
-        over = [session for session in here if session.name in ending]
+        over = {session for session in here if session.name in ending}
+        over |= before.lasting & set(here)
         for username in sorted({session.username for session in over}):
             doveadm("kick", "--", username)
-            print(f"ended the sessions of {username}", flush=True)
-        if lasting(over):
-            print("not all of these sessions have ended yet", file=sys.stderr)
-            return 1
-        state.write(last)
-    return 0
+        lasting = still_there(over)
+        # The others of the table are done with: who has logged in again meanwhile may stay.
+        remembered.write(Memory(last, frozenset(lasting)))
+    for username in sorted({s.username for s in over} - {s.username for s in lasting}):
+        print(f"ended the sessions of {username}")
+    for username in sorted({session.username for session in lasting}):
+        print(f"a session of {username} has not ended yet", file=sys.stderr)
+    return 1 if lasting else 0
 
 
 def connected() -> Any:
@@ -86,29 +91,40 @@ def connected() -> Any:
     return pymysql.connect(read_default_file=OPTIONS, autocommit=True, read_timeout=20)
 
 
-class Seen:
-    """The last row of the table that this host has seen to."""
+class Memory(NamedTuple):
+    """What this host has seen to: the last row of the table, and what would not end."""
+
+    last: int = 0
+    lasting: frozenset[Session] = frozenset()
+
+
+class Remembered:
+    """The memory's file."""
 
     def __init__(self, file: Any) -> None:
         self.file = file
 
-    def read(self) -> int:
+    def read(self) -> Memory:
+        """Its memory; none where a run was killed while it wrote."""
         self.file.seek(0)
-        text = self.file.read().strip()
-        return int(text) if text.isdigit() else 0
+        try:
+            last, lasting = json.load(self.file)
+            return Memory(int(last), frozenset(Session(*session) for session in lasting))
+        except (ValueError, TypeError):
+            return Memory()
 
-    def write(self, last: int) -> None:
+    def write(self, memory: Memory) -> None:
         self.file.truncate(0)
-        self.file.write(f"{last}\n")
+        json.dump([memory.last, sorted(memory.lasting)], self.file)
 
 
 @contextlib.contextmanager
-def seen() -> Iterator[Seen]:
+def memory() -> Iterator[Remembered]:
     """Its file; a run that meets another waits for it."""
     os.makedirs(os.path.dirname(STATE), exist_ok=True)
-    with open(STATE, "a+", encoding="ascii") as file:
+    with open(STATE, "a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield Seen(file)
+        yield Remembered(file)
 
 
 def changed(cursor: Any, before: int) -> tuple[set[str], int]:
@@ -155,14 +171,12 @@ def listed(table: str) -> Iterator[Session]:
             yield Session(fields[columns.index("username")], fields[columns.index("pid")])
 
 
-def lasting(over: list[Session]) -> bool:
-    """Whether any of these goes on."""
+def still_there(over: set[Session]) -> set[Session]:
+    """Those of these that go on although there was time to end."""
     until = time.monotonic() + SECONDS
-    while over and set(over) & set(sessions() or ()):
-        if time.monotonic() > until:
-            return True
+    while (lasting := over and over & set(sessions() or ())) and time.monotonic() < until:
         time.sleep(0.05)
-    return False
+    return lasting
 
 
 def doveadm(*arguments: str) -> subprocess.CompletedProcess[str]:

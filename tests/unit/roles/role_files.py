@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import yaml
@@ -43,3 +47,17 @@ def options(role: str) -> dict:
 
 def is_template(value: object) -> bool:
     return isinstance(value, str) and "{{" in value
+
+
+def rendered(cases: dict[str, dict]) -> dict[str, dict[str, str]]:
+    """Return what the roles write, by case and path; cases as render.py takes them."""
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("render.py"))],
+        input=json.dumps(cases),
+        capture_output=True,
+        check=False,
+        text=True,
+        env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "False"},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

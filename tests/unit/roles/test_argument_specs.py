@@ -22,6 +22,7 @@ from ansible_collections.groupware.mailserver.tests.unit.roles.role_files import
 NOT_JUDGED = {
     "mailserver_sql_passwords_rotate",
     "mailserver_probe_username",
+    "mailserver_probe_from",
     "mailserver_probe_password",
 }
 PYTHON_TYPES = {
@@ -68,7 +69,8 @@ def test_the_defaults_have_the_specified_types(role):
         if "default" in option:
             default = option["default"]
             assert isinstance(default, PYTHON_TYPES[option["type"]]), name
-            assert default in option.get("choices", [default]), name
+            chosen = default if isinstance(default, list) else [default]
+            assert not [one for one in chosen if one not in option.get("choices", chosen)], name
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -140,7 +142,10 @@ def test_one_password_is_made_for_each_sql_account():
 
 def test_secrets_are_marked():
     marked = {n for role in ROLES for n, option in options(role).items() if option.get("no_log")}
-    assert marked == {"mailserver_sql_passwords", "mailserver_probe_password"}
+    assert marked == {
+        "mailserver_sql_passwords",
+        "mailserver_probe_password",
+    }
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -38,18 +38,20 @@ def test_who_may_stay_is_who_may_log_in():
 
 def test_what_was_seen_is_remembered(tmp_path, monkeypatch):
     monkeypatch.setattr(program, "STATE", str(tmp_path / "state" / "seen"))
+    stuck = program.Memory(12, frozenset([program.Session("ann", "7")]))
     read = []
-    for last in (12, 3):
-        with program.seen() as state:
-            read.append(state.read())
-            state.write(last)
-    with program.seen() as state:
-        read.append(state.read())
-    assert read == [0, 12, 3]
+    for seen in (stuck, program.Memory(3)):
+        with program.memory() as remembered:
+            read.append(remembered.read())
+            remembered.write(seen)
+    with program.memory() as remembered:
+        read.append(remembered.read())
+    assert read == [program.Memory(), stuck, program.Memory(3)]
 
 
-def test_a_damaged_memory_is_none(tmp_path, monkeypatch):
+@pytest.mark.parametrize("damaged", ["x\n", "12\n", "[1", "[1, [3]]", ""])
+def test_a_damaged_memory_is_none(tmp_path, monkeypatch, damaged):
     monkeypatch.setattr(program, "STATE", str(tmp_path / "seen"))
-    (tmp_path / "seen").write_text("x\n")
-    with program.seen() as state:
-        assert state.read() == 0
+    (tmp_path / "seen").write_text(damaged)
+    with program.memory() as remembered:
+        assert remembered.read() == program.Memory()

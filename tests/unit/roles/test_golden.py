@@ -7,13 +7,11 @@ After a wanted change: UPDATE_GOLDEN=1 make unit ARGS="-k golden", then read the
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.groupware.mailserver.tests.unit.roles import role_files
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
@@ -45,11 +43,24 @@ CASES = {
             "mailserver_inactive_mail": "reject",
             "postfix_reject_unknown_sender_domain": "false",
             "postfix_milters": ["inet:127.0.0.1:11332"],
+            "postfix_postscreen": "yes",
+            "mailserver_trusted_clients": ["192.0.2.10", "2001:db8:5::/64"],
             "postfix_settings": {"biff": "yes", "maximal_queue_lifetime": "2d"},
             "mailserver_postmaster": "o'brien@example.org",
+            "postfix_header_from": "any",
+            "postfix_sender_exceptions": {
+                "scanner@example.org": ["o'neil%office@example.org", "Shop.example"],
+                "4f1c2a@people.test": ["second.example"],
+            },
         },
     },
-    "dovecot-2.3": {**DOVECOT, "variables": {"__dovecot_generation": "2.3"}},
+    "dovecot-2.3": {
+        **DOVECOT,
+        "variables": {
+            "__dovecot_generation": "2.3",
+            "dovecot_sieve_before": {"first": "keep;", "second": "keep;"},
+        },
+    },
     "dovecot-2.4": {**DOVECOT, "variables": {"__dovecot_generation": "2.4"}},
     "postfix-split": {**POSTFIX, "variables": SMTP},
     "dovecot-2.3-split": {**DOVECOT, "variables": {**IMAP, "__dovecot_generation": "2.3"}},
@@ -60,8 +71,14 @@ CASES = {
         **DOVECOT,
         "variables": {
             "__dovecot_generation": "2.4",
+            "mailserver_trusted_clients": ["192.0.2.10", "2001:db8:5::/64"],
             "dovecot_imap_client_workarounds": [],
             "dovecot_quota_full_tempfail": "no",
+            "mailserver_quota_message": "ignore",
+            "dovecot_quota_warnings": [],
+            "dovecot_junk_headers": {"X-Spam": "Yes*", "X-Spam-Flag": 'a "YES"'},
+            "dovecot_sieve_before": {"second": "keep;", "last": "keep;"},
+            "dovecot_sieve_after": {"end": "keep;"},
             "dovecot_settings": {
                 "mail_debug": True,
                 "protocol imap": {"mail_max_userip_connections": 50},
@@ -73,16 +90,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def rendered():
-    done = subprocess.run(
-        [sys.executable, str(HERE / "render.py")],
-        input=json.dumps(CASES),
-        capture_output=True,
-        check=False,
-        text=True,
-        env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "False"},
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return role_files.rendered(CASES)
 
 
 def write(directory, files):

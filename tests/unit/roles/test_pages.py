@@ -83,7 +83,7 @@ def test_pages_name_variables_that_exist():
         # Lists of people may have any name.
         lists = {"mailserver_users_", "mailserver_users_host", "mailserver_users_sales"}
         tables = {"dovecot_users", "dovecot_usage", "dovecot_last_login", "dovecot_dict"}
-        tables |= {"dovecot_sessions_to_end", "dovecot_master_users"}
+        tables |= {"dovecot_sessions_to_end", "dovecot_master_users", "dovecot_quotas"}
         tags = {name for name in named if re.search(r"_(install|configure|run)$", name)}
         assert named - known - tags - groups - settings - lists - tables == set(), page.name
 

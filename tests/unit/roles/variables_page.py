@@ -11,7 +11,7 @@ import yaml
 from ansible_collections.groupware.mailserver.tests.unit.roles.role_files import options, spec
 
 # In the order in which a host is built.
-ORDER = ("mailserver", "mariadb", "certificate", "postfix", "dovecot", "accounts")
+ORDER = ("mailserver", "mariadb", "certificate", "postfix", "dovecot", "fail2ban", "accounts")
 HEAD = """\
 # Variables
 

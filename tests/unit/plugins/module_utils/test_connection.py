@@ -25,7 +25,7 @@ class Answering:
         assert sql.startswith(("SET SESSION", "SELECT VERSION"))
 
     def fetchall(self) -> tuple[tuple[str], ...]:
-        return ((self.version,),)
+        return ((self.version, "the product"),)
 
     def close(self) -> None:
         self.closed = True
@@ -39,7 +39,9 @@ def test_mariadb_is_taken(version: str):
 
 def test_mysql_is_refused_by_name():
     connection = Answering("8.4.3")
-    with pytest.raises(WrongServer, match=r"server at db:3306 is not MariaDB but version 8\.4\.3"):
+    with pytest.raises(
+        WrongServer, match=r"server at db:3306 is not MariaDB but the product, version 8\.4\.3"
+    ):
         _connection._session(connection, "db:3306")
     assert connection.closed
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-CORE = sorted((Path(__file__).parents[5] / "plugins/module_utils/_accounts").glob("*.py"))
+UTILS = Path(__file__).parents[5] / "plugins/module_utils"
+CORE = sorted(p for name in ("_accounts", "_doctor") for p in (UTILS / name).glob("*.py"))
 
 
 def imported(path: Path) -> Iterator[str]:

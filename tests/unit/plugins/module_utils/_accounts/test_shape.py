@@ -33,7 +33,7 @@ def present() -> Actual:
     """The tables that mail_schema makes."""
     tables = {
         (NAMES.database(table.database), table.name): ActualTable(
-            "InnoDB", {c.name: column() for c in table.columns}, frozenset()
+            "InnoDB", {c.name: column() for c in table.columns}
         )
         for table in TABLES
     }

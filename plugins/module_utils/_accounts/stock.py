@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back from our additions to what tine itself creates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .migration import Ask
+from .schema import PASSWORD_LENGTH, TRIGGERS, Actual, Names, Step, Table, altering, quoted
+from .schema import tables_of as all_tables
+
+# What tine of 2026 creates, too, though it does without.
+_TINES = frozenset(
+    (
+        *("status", "expiry_date", "last_modified_time", "smtp_virtual_domains"),
+        *("userid", "users_id", "source"),
+    )
+)
+_STOCK_LENGTH = 100  # of Dovecot's passwords
+
+
+def steps(names: Names, actual: Actual, ask: Ask) -> list[Step]:
+    """What takes our additions away. A password column stays wide for hashes that need it."""
+    found = []
+    for table in all_tables(names, actual):
+        there = actual.table(names, table)
+        if there is None:
+            continue
+        if table.added and table.name not in _TINES:
+            told = f"{names.database(table.database)}.{table.name}"
+            found.append(Step(f"drop table {told}", (f"DROP TABLE {names.table(table.name)}",)))
+        else:
+            found += altering(names, table, _reductions(names, actual, table, ask))
+    return [*_trigger_steps(names, actual), *found]
+
+
+def _trigger_steps(names: Names, actual: Actual) -> Iterator[Step]:
+    for name in TRIGGERS:
+        if name in actual.triggers:
+            sql = f"DROP TRIGGER {quoted(names.dovecot)}.{quoted(name)}"
+            yield Step(f"drop trigger {names.dovecot}.{name}", (sql,))
+
+
+def _reductions(names: Names, actual: Actual, table: Table, ask: Ask) -> Iterator[tuple[str, str]]:
+    there = actual.tables[(names.database(table.database), table.name)]
+    for key in table.keys:
+        if key.added and key.name in there.keys and key.name not in _TINES:
+            yield f"drop index {key.name}", f"DROP KEY {quoted(key.name)}"
+    for column in table.columns:
+        has = there.columns.get(column.name)
+        if has is None:
+            continue
+        if column.added and column.name not in _TINES:
+            yield f"drop column {column.name}", f"DROP COLUMN {quoted(column.name)}"
+        elif column.name == "password" and has.length == PASSWORD_LENGTH:
+            long = (
+                f"SELECT 1 FROM {names.table(table.name)} "
+                f"WHERE CHAR_LENGTH({column.name}) > {_STOCK_LENGTH} LIMIT 1"
+            )
+            if not ask(long):
+                kind = f"varchar({_STOCK_LENGTH})"
+                text = column.text(has.collation or table.collation).replace(column.type, kind)
+                yield f"narrow {column.name} to {kind}", f"MODIFY COLUMN {text}"

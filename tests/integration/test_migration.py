@@ -1,0 +1,433 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From every generation of tine's tables to those of 2026, and nobody loses anything."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+from ansible_collections.groupware.mailserver.plugins.module_utils._accounts.schemes import verifies
+
+from .conftest import Failed, Host, MariaDB
+from .old_hosts import DOVECOT, MIB, OWNER, TINE, OldHost, mailbox_of, mebibytes
+from .test_killed_module import CLIENTS, awaited
+
+FEW = 41
+MANY = 3000
+# Both tables in step with time, then hosts where one of them was forgotten.
+HOSTS = [
+    *zip(list(DOVECOT)[:9], ("S0", "S1", "S2", "S3", "S4", "S5", "S6", "S6b", "S7")),
+    ("D9", "S8"),
+    ("D10", "several of 2026"),
+    ("D8", "several of 2019"),
+    ("D10", "several of 2026, broken off"),
+    ("D0", "S7"),
+    ("D4", "S6"),
+    ("D9", "S2"),
+]
+NUMBERS = [FEW, pytest.param(MANY, marks=pytest.mark.long)]
+TABLES = (
+    *("dovecot_users", "dovecot_usage", "dovecot_master_users", "dovecot_last_login"),
+    *("dovecot_sessions_to_end", "smtp_users", "smtp_destinations", "smtp_virtual_domains"),
+    "mailserver_lock",
+)
+
+
+@pytest.fixture
+def old(mariadb: MariaDB, collections: Path) -> OldHost:
+    return OldHost(mariadb, collections, "old_d", "old_p")
+
+
+@pytest.fixture
+def migrate(tmp_path: Path) -> dict[str, Any]:
+    """The options of a run."""
+    return {"state": "current", "client_idnr": TINE, "backup_dir": str(tmp_path / "backup")}
+
+
+@pytest.fixture(scope="module")
+def fresh(mariadb: MariaDB, collections: Path) -> dict[bool, set[str]]:
+    """How tables are defined that were never anything else, for one tine and for several."""
+    found = {}
+    for several in (False, True):
+        host = OldHost(mariadb, collections, "fresh_d", "fresh_p")
+        host.build("none", "several of 2026" if several else "none", 0)
+        host.run("mail_schema")
+        found[several] = defined(host)
+    return found
+
+
+def defined(host: Host) -> set[str]:
+    """Each table's columns, keys and options, in no order."""
+    return {f"{table}: {line}" for table in existing(host) for line in lines(host, table)}
+
+
+def existing(host: Host) -> list[str]:
+    found = host.sql(
+        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema IN (%s, %s)",
+        *(host.dovecot, host.postfix),
+    )
+    return sorted(row["name"] for row in found)
+
+
+def lines(host: Host, table: str) -> list[str]:
+    (row,) = host.sql(f"SHOW CREATE TABLE {host.table(table)}")
+    text = re.sub(r" (AUTO_INCREMENT=\d+|ROW_FORMAT=DYNAMIC)", "", row["Create Table"])
+    # A password column of 2015 is a character wider than ours, and stays so.
+    text = text.replace("`password` varchar(256)", "`password` varchar(255)")
+    return [line.strip().rstrip(",") for line in text.splitlines()]
+
+
+def everything(host: Host) -> dict[str, Any]:
+    """All rows of all tables, without their order."""
+    return {table: sorted(map(repr, host.rows(table))) for table in existing(host)}
+
+
+# ---- by meaning
+
+
+def reached(host: Host) -> dict[str, set[str]]:
+    """Where mail to every source ends, as Postfix follows it."""
+    step: dict[str, set[str]] = {}
+    for row in host.rows("smtp_destinations"):
+        step.setdefault(row["source"], set()).add(row["destination"])
+    return {source: followed(step, source, frozenset()) for source in step}
+
+
+def followed(step: dict[str, set[str]], source: str, seen: frozenset[str]) -> set[str]:
+    if source in seen or source not in step:
+        return {source}
+    ends = (followed(step, target, seen | {source}) for target in step[source])
+    return set().union(*ends)
+
+
+def meant(host: OldHost) -> dict[str, set[str]]:
+    """The same, by what the people have."""
+    step = {p.email: mailbox_of(p) for p in host.people}
+    step |= {alias: {p.email} for p in host.people for alias in p.aliases}
+    step |= {source: set(targets) for source, targets in host.unowned.items()}
+    step |= {p.username: {p.username} for p in host.people if not p.forward_only} | step
+    return {source: followed(step, source, frozenset()) for source in step}
+
+
+def nobody_lost_anything(host: OldHost) -> None:
+    assert reached(host) == meant(host)
+    mailboxes = {row["userid"]: row for row in host.rows("dovecot_users")}
+    users = {row["userid"]: row for row in host.rows("smtp_users")}
+    dovecot, postfix = host.generations
+    if dovecot in DOVECOT:
+        assert len(mailboxes) == len(host.people)
+    for person in host.people:
+        user = users[person.userid]
+        assert (user["username"], user["email"]) == (person.username, person.email)
+        assert user["forward_only"] == person.forward_only
+        assert user["client_idnr"] == (OWNER if postfix in ("S0", "S1", "S2") else TINE)
+        assert verifies(person.password, user["passwd"])
+        row = mailboxes[person.userid]
+        assert row["username"] == person.username
+        assert row["quota_bytes"] == mebibytes(person)
+        assert verifies(person.password, row["password"])
+        assert row["domain"] in ("", "example.org")
+        assert row["status"] is row["expiry_date"] is None
+        assert row["home"] in (f"/var/vmail/{person.number}", None)
+        if dovecot in ("D0", "D1", "D2") and person.quota:
+            assert row["quota_sieve_bytes"] == MIB
+    strangers = [user for userid, user in users.items() if userid not in mailboxes]
+    assert {user["email"] for user in strangers} <= set(host.unowned)
+    assert all(user["forward_only"] for user in strangers)
+    usage = {
+        row["username"]: (row["storage"], row["messages"]) for row in host.rows("dovecot_usage")
+    }
+    assert usage == {p.username: (p.number, 7) for p in host.people if p.quota}
+    login_names_lead_to_one(host, mailboxes)
+
+
+def login_names_lead_to_one(host: OldHost, mailboxes: dict[str, Any]) -> None:
+    by_address = {p.email: p.userid for p in host.people}
+    for userid, row in mailboxes.items():
+        assert row["loginname"] is not None
+        assert by_address[row["loginname"]] == userid
+
+
+# ---- every generation
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize(("dovecot", "postfix"), HOSTS)
+def test_every_generation_becomes_that_of_2026(
+    *, old: OldHost, migrate: dict, fresh: dict, dovecot: str, postfix: str, number: int
+):
+    old.build(dovecot, postfix, number)
+    before = defined(old), everything(old)
+    predicted = old.run("mail_schema", check=True, **migrate)
+    assert (defined(old), everything(old)) == before
+    several = postfix.startswith("several")
+    assert predicted["generation"] == {
+        "dovecot": dovecot,
+        "postfix": ("S7" if "2019" in postfix else "S8") if several else postfix,
+        "multi_instance": several,
+        "import_broken_off": "broken" in postfix,
+        "own_columns": [],
+    }
+    done = old.run("mail_schema", **migrate)
+    assert [done[k] for k in ("actions", "queries", "removed")] == [
+        predicted[k] for k in ("actions", "queries", "removed")
+    ]
+    assert defined(old) == fresh[several]
+    nobody_lost_anything(old)
+    after = everything(old)
+    assert not old.run("mail_schema", check=True, **migrate)["changed"]
+    assert not old.run("mail_schema", **migrate)["changed"]
+    assert not old.run("mail_schema")["changed"]
+    assert everything(old) == after
+
+
+@pytest.mark.parametrize("collation", ["utf8mb4_general_ci", "utf8mb4_unicode_ci"])
+def test_tables_keep_their_character_set(old: OldHost, migrate: dict, collation: str):
+    old.build("D4", "S6", FEW, collation)
+    old.run("mail_schema", **migrate)
+    nobody_lost_anything(old)
+    found = {
+        row["collation"]
+        for row in old.sql(
+            "SELECT collation_name AS collation FROM information_schema.columns WHERE "
+            "table_schema IN (%s, %s) AND table_name IN ('dovecot_users', 'smtp_users', "
+            "'smtp_destinations', 'dovecot_usage') AND collation_name IS NOT NULL",
+            *(old.dovecot, old.postfix),
+        )
+    }
+    assert found == {collation}
+    assert not old.run("mail_schema", **migrate)["changed"]
+
+
+def test_columns_of_ones_own_stay_and_are_told(old: OldHost, migrate: dict):
+    old.build("D4", "S6", FEW)
+    for table in ("dovecot_users", "smtp_users", "smtp_destinations"):
+        old.sql(f"ALTER TABLE {old.table(table)} ADD COLUMN quota varchar(9) DEFAULT 'ours'")
+    done = old.run("mail_schema", **migrate)
+    assert done["generation"]["own_columns"] == [
+        *("old_d.dovecot_users.quota", "old_p.smtp_users.quota", "old_p.smtp_destinations.quota"),
+    ]
+    assert {row["quota"] for row in old.rows("smtp_destinations")} == {"ours"}
+    nobody_lost_anything(old)
+
+
+# ---- killed
+
+
+def killed_before(host: OldHost, statement: int, options: dict[str, Any]) -> bool:
+    """Whether a run in a process of its own was killed before its statement of that number."""
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            dies_before(statement)
+            host.run("mail_schema", **options)
+            os._exit(0)
+        os._exit(1)
+    _pid, status = os.waitpid(child, 0)
+    awaited(host, CLIENTS, "the server still has the client that was killed")
+    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def dies_before(statement: int) -> None:
+    """From now on in this process."""
+    left = [statement]
+    execute = pymysql.cursors.Cursor.execute
+
+    def counted(cursor: Any, sql: str, *values: Any) -> Any:
+        if sql.startswith(WRITES):
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+        return execute(cursor, sql, *values)
+
+    pymysql.cursors.Cursor.execute = counted
+
+
+WRITES = ("ALTER", "CREATE", "DROP", "RENAME", "UPDATE", "INSERT", "DELETE", "COMMIT")
+# Where each run is killed: at every fifth statement, or at every one.
+KILLED = [
+    ("D0", "S0", 9, 5),
+    *(pytest.param(*pair, FEW, 1, marks=pytest.mark.long) for pair in HOSTS),
+]
+
+
+@pytest.mark.parametrize(("dovecot", "postfix", "number", "apart"), KILLED)
+def test_a_run_that_was_killed_anywhere_is_finished_by_the_next(
+    *, old: OldHost, migrate: dict, dovecot: str, postfix: str, number: int, apart: int
+):
+    old.build(dovecot, postfix, number)
+    old.run("mail_schema", **migrate)
+    whole = defined(old), everything(old)
+    statement = 0
+    while True:
+        old.build(dovecot, postfix, number)
+        if not killed_before(old, statement, migrate):
+            break
+        old.run("mail_schema", **migrate)
+        assert (defined(old), everything(old)) == whole, statement
+        statement += apart
+    assert statement > apart
+    print(f"killed before {statement // apart} statements")
+
+
+# ---- the way back
+
+
+def test_what_is_taken_away_is_in_a_file_that_brings_it_back(
+    old: OldHost, migrate: dict, tmp_path: Path
+):
+    old.build("D0", "S0", FEW)
+    before = defined(old), everything(old)
+    assert old.run("mail_schema", check=True, **migrate)["backup_file"] == ""
+    done = old.run("mail_schema", **migrate)
+    path = Path(done["backup_file"])
+    assert path.parent == tmp_path / "backup"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert (defined(old), everything(old)) != before
+    with path.open() as file:
+        subprocess.run(
+            ["mariadb", "--no-defaults", f"--socket={old.mariadb.socket}"], stdin=file, check=True
+        )
+    assert (defined(old), everything(old)) == before
+    assert set(done["removed"]) == {
+        *("old_p.users", "old_p.forwardings", "old_p.smtp_users.encryption_type"),
+        *("old_p.smtp_users.quota", "old_p.smtp_forwardings", "old_d.dovecot_users.scheme"),
+        "old_d.dovecot_quotas",
+    }
+    assert not old.run("mail_schema", **migrate, backup=False)["backup_file"]
+
+
+def test_what_only_grows_needs_no_file(old: OldHost, migrate: dict, tmp_path: Path):
+    old.build("D9", "S8", FEW)
+    assert old.run("mail_schema", **migrate)["backup_file"] == ""
+    assert not (tmp_path / "backup").exists()
+
+
+def test_a_file_that_cannot_be_written_stops_the_run_before_it_starts(
+    old: OldHost, migrate: dict, tmp_path: Path
+):
+    old.build("D0", "S0", 4)
+    before = defined(old), everything(old)
+    (tmp_path / "open").mkdir(mode=0o777)
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(Failed, match="Nothing was changed"):
+        old.run("mail_schema", **{**migrate, "backup_dir": str(tmp_path / "open")})
+    assert (defined(old), everything(old)) == before
+
+
+def test_additions_go_and_come_back(old: OldHost, migrate: dict):
+    old.build("D9", "S8", FEW)
+    stock = {**migrate, "state": "stock"}
+    old.run("mail_schema", **migrate)
+    with_additions = defined(old)
+    predicted = old.run("mail_schema", check=True, **stock)
+    done = old.run("mail_schema", **stock)
+    assert done["actions"] == predicted["actions"]
+    assert not old.run("mail_schema", **stock)["changed"]
+    left = {line.partition(": ")[2].partition(" ")[0].strip("`") for line in defined(old)}
+    assert not left & {"source_domain", "alias_domain", "routing_domain", "address_domain"}
+    assert set(existing(old)) == {
+        *("dovecot_users", "dovecot_usage", "dovecot_master_users", "smtp_users"),
+        *("smtp_destinations", "smtp_virtual_domains"),
+    }
+    assert "dovecot_users: `password` varchar(100) NOT NULL" in defined(old)
+    nobody_lost_anything(old)
+    old.run("mail_schema")
+    assert defined(old) == with_additions
+
+
+# ---- what cannot be brought forward
+
+
+@pytest.mark.parametrize(
+    ("dovecot", "postfix", "sql", "told"),
+    [
+        ("D6", "S3", "SELECT 1", "set client_idnr"),
+        ("D6", "S1", f"UPDATE smtp_forwardings SET destination = '{'x' * 81}' LIMIT 1", "81|80"),
+        ("D3", "S7", "UPDATE smtp_users SET username = 'twice' LIMIT 2", "2 rows with username"),
+        ("D3", "S7", "UPDATE smtp_destinations SET userid = 'gone' LIMIT 1", "not in old_p.smtp_u"),
+    ],
+)
+def test_what_would_stop_a_run_is_told_before_it_starts(
+    *, old: OldHost, migrate: dict, dovecot: str, postfix: str, sql: str, told: str
+):
+    old.build(dovecot, postfix, FEW)
+    connection = old.mariadb.connect()
+    with connection, connection.cursor() as cursor:
+        cursor.execute("USE old_p")
+        if postfix == "S7":
+            cursor.execute("ALTER TABLE smtp_users DROP KEY username")
+            cursor.execute(
+                "ALTER TABLE smtp_destinations "
+                "DROP FOREIGN KEY `smtp_destinations::userid--smtp_users::userid`"
+            )
+        cursor.execute(sql)
+    before = defined(old), everything(old)
+    options = {**migrate, "client_idnr": None if "client" in told else TINE}
+    for check in (True, False):
+        with pytest.raises(Failed, match=told):
+            old.run("mail_schema", check=check, **options)
+    assert (defined(old), everything(old)) == before
+
+
+def test_a_mysql_is_told_from_a_mariadb(collections: Path, tmp_path: Path):
+    """MariaDB can be made to say that it is another version."""
+    directory = Path(tempfile.mkdtemp(prefix="mailserver-"))
+    shutil.chown(directory, "mysql", "mysql")
+    server = MariaDB(directory)
+    server.install()
+    server.start("--version=8.4.3")
+    try:
+        host = Host(server, collections)
+        with pytest.raises(Failed, match=r"version 8\.4\.3: expected MariaDB.*not unique"):
+            host.run("mail_schema", state="current")
+    finally:
+        server.stop()
+        shutil.rmtree(directory)
+
+
+# ---- the other server
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("dovecot", "postfix"), HOSTS)
+def test_every_generation_on_the_other_server(
+    *, trixie: MariaDB, collections: Path, migrate: dict, dovecot: str, postfix: str
+):
+    old = OldHost(trixie, collections, "old_d", "old_p")
+    old.build(dovecot, postfix, FEW)
+    predicted = old.run("mail_schema", check=True, **migrate)
+    done = old.run("mail_schema", **migrate)
+    assert done["queries"] == predicted["queries"]
+    nobody_lost_anything(old)
+    assert not old.run("mail_schema", **migrate)["changed"]
+
+
+@pytest.mark.long
+def test_a_dump_of_one_server_loads_into_the_other(
+    old: OldHost, trixie: MariaDB, migrate: dict, collections: Path
+):
+    other = OldHost(trixie, collections, "old_d", "old_p")
+    for source, target in ((old, other), (other, old)):
+        source.build("D0", "S2", FEW)
+        source.run("mail_schema", **migrate)
+        dump = ["mariadb-dump", "--no-defaults", f"--socket={source.mariadb.socket}", "--databases"]
+        text = subprocess.run([*dump, "old_d", "old_p"], check=True, capture_output=True).stdout
+        target.create_databases()
+        client = ["mariadb", "--no-defaults", f"--socket={target.mariadb.socket}"]
+        subprocess.run(client, input=text, check=True)
+        assert everything(target) == everything(source)
+        assert not target.run("mail_schema", **migrate)["changed"]
