@@ -59,5 +59,7 @@ tests=(delivery refusals doors)
 [ -z "$long" ] || tests+=(states sessions)
 tests=("${tests[@]/#/molecule/mailhost/tests/test_}")
 tests=("${tests[@]/%/.py}")
+sieve=molecule/mailhost/tests/test_sieve.py
+tests+=("$sieve"::test_a_{vacation_answers_from_the_address_that_was_written_to,list_of_tine_reaches_all_its_members})
 MAIL_INVENTORY=$DEV/split pytest --hosts="podman://$prefix-smtp" --imap-host="$prefix-imap" \
     --database-host="$prefix-database" "${tests[@]}" molecule/split/tests "$@"
