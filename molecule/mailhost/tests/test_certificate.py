@@ -32,6 +32,8 @@ def renewed(mailhost):
     mailhost.run("env", f"NAME={mailhost.hostname}", "bash", "-ec", MAKE)
     yield
     mailhost.run("bash", "-ec", BACK)
+    # Also where no service was told of the new pair: Postfix's short-lived processes have read it.
+    mailhost.run("systemctl", "reload", "postfix", "dovecot")
     mailhost.run("systemctl", "start", RENEWAL, f"{RENEWAL}.timer")
 
 
@@ -48,7 +50,11 @@ def faults(mailhost, tmp_path):
 def test_a_renewed_certificate_is_presented_at_every_port(mailhost, renewed, tmp_path):
     mailhost.run("bash", "-ec", LINK)
     before = faults(mailhost, tmp_path)
-    assert len(before) == len(PROTOCOLS)
+    # A new process of Postfix presents what it finds.
+    lasting = [port for port, protocol in PROTOCOLS.items() if protocol.name != "smtp"]
+    assert len(before) >= len(lasting)
+    for port in lasting:
+        assert any(fault.startswith(f"{mailhost.ipv4}:{port} ") for fault in before)
     assert all(f"for {mailhost.hostname}, valid until 20" in fault for fault in before)
     mailhost.run("systemctl", "start", RENEWAL)
     assert faults(mailhost, tmp_path) == []
