@@ -55,8 +55,8 @@ if [ -n "$long" ]; then
     [ "$recap" = ${#hosts[@]} ] || die "check mode would change hosts that are as they should be"
 fi
 
-tests=(delivery refusals doors)
-[ -z "$long" ] || tests+=(states sessions)
+tests=(delivery refusals doors quota)
+[ -z "$long" ] || tests+=(states sessions header_from)
 tests=("${tests[@]/#/molecule/mailhost/tests/test_}")
 tests=("${tests[@]/%/.py}")
 sieve=molecule/mailhost/tests/test_sieve.py

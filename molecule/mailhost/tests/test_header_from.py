@@ -145,10 +145,10 @@ def test_mail_waits_while_the_database_is_away(mailhost):
     try:
         with mailhost.submission(ANN) as session:
             ready(session)
-            mailhost.run("systemctl", "stop", "mariadb")
+            mailhost.database.run("systemctl", "stop", "mariadb")
             assert sends(session)[0] == 451
     finally:
-        mailhost.run("systemctl", "start", "mariadb")
+        mailhost.database.run("systemctl", "start", "mariadb")
         # Postfix leaves a database alone for a minute that it could not reach.
         mailhost.run("postfix", "reload")
         eventually(lambda: works(mailhost), within=90, what="mail is taken again")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 
 import pytest
@@ -17,11 +18,19 @@ VARS = yaml.safe_load((TOP / "roles/mailserver/vars/main.yml").read_text())
 SQL_PASSWORDS = VARS["__mailserver_sql_passwords_file"]
 PEERS = VARS["__mailserver_peers_directory"]
 CA = f"{PEERS}/ca.pem"
-SQL, LMTP, RELAY, IMAPS = 3306, 24, 10025, 993
+SQL, LMTP, QUOTA, RELAY, IMAPS = 3306, 24, 12340, 10025, 993
 ANN, BOB = PEOPLE["ann"], PEOPLE["bob"]
 OUTSIDE = "somebody@outside.test"
 END_SESSIONS = ("python3", VARS["__mailserver_end_sessions"])
 MAP = "/etc/postfix/sql/sql-virtual_mailbox_maps.cf"
+# The mail filter's own question, as its service asks it.
+OWNERS = """
+import sys
+sys.path.insert(0, "/usr/local/lib/groupware-mailserver-header-from")
+from sender_map import SenderMap
+print(*SenderMap("/etc/postfix/sql/sql-sender_login_maps.cf", "+").owners(sys.argv[1]))
+"""
+NO_TLS = "/etc/mysql/mariadb.conf.d/zz-no-tls.cnf"
 
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 10)"
 
@@ -35,9 +44,10 @@ def reaches(container, host, port):
 # --- who may come
 
 
-def test_a_stranger_reaches_neither_sql_nor_lmtp_nor_the_relay(mailhost):
+def test_a_stranger_reaches_nothing_that_is_between_the_hosts(mailhost):
     assert "refused" in reaches(CLIENT, mailhost.database, SQL)
     assert "refused" in reaches(CLIENT, mailhost.mailboxes, LMTP)
+    assert "refused" in reaches(CLIENT, mailhost.mailboxes, QUOTA)
     assert "refused" in reaches(CLIENT, mailhost, RELAY)
     assert reaches(CLIENT, mailhost.mailboxes, IMAPS) == ""
 
@@ -46,6 +56,7 @@ def test_the_hosts_reach_what_they_need(mailhost):
     assert reaches(mailhost.name, mailhost.database, SQL) == ""
     assert reaches(mailhost.mailboxes.name, mailhost.database, SQL) == ""
     assert reaches(mailhost.name, mailhost.mailboxes, LMTP) == ""
+    assert reaches(mailhost.name, mailhost.mailboxes, QUOTA) == ""
     assert reaches(mailhost.mailboxes.name, mailhost, RELAY) == ""
 
 
@@ -73,7 +84,7 @@ def listening(host):
 
 def test_each_host_listens_for_its_part_alone(mailhost):
     assert listening(mailhost) == {RELAY, 25, 465, 587}
-    assert listening(mailhost.mailboxes) == {LMTP, 143, 993, 110, 995, 4190}
+    assert listening(mailhost.mailboxes) == {LMTP, QUOTA, 143, 993, 110, 995, 4190}
     assert listening(mailhost.database) == {SQL}
 
 
@@ -134,17 +145,53 @@ def other_authority(host):
         host.run("systemctl", "restart", "dovecot")
 
 
-def test_nobody_gives_a_password_to_another_database(mailhost):
-    both = (mailhost, mailhost.mailboxes)
+def owners(mailhost):
+    return mailhost.run("python3", "-c", OWNERS, ANN.address, check=False)
+
+
+@contextlib.contextmanager
+def another_database(mailhost):
+    """The server has a certificate that nobody vouches for."""
     with other_authority(mailhost), other_authority(mailhost.mailboxes):
-        assert "certificate" in lookup(mailhost).stderr
+        yield
+
+
+@contextlib.contextmanager
+def a_database_without_tls(mailhost):
+    """The server offers no TLS and asks for none, as anybody between the hosts could make it look."""
+    one = "CONCAT(QUOTE(user), '@', QUOTE(host))"
+    with_tls = f"SELECT GROUP_CONCAT({one}) FROM mysql.user WHERE ssl_type = 'ANY'"
+    (accounts,) = mailhost.sql(with_tls)
+    mailhost.sql(f"ALTER USER {accounts} REQUIRE NONE")
+    mailhost.database.run("tee", NO_TLS, input="[mariadbd]\nskip-ssl\n")
+    mailhost.database.run("systemctl", "restart", "mariadb")
+    try:
+        yield
+    finally:
+        mailhost.database.run("rm", NO_TLS)
+        mailhost.database.run("systemctl", "restart", "mariadb")
+        mailhost.sql(f"ALTER USER {accounts} REQUIRE SSL")
+
+
+@pytest.mark.parametrize(
+    ("pretended", "why"),
+    [(another_database, "certificate"), (a_database_without_tls, "SSL is required|no TLS")],
+)
+def test_nobody_gives_a_password_to_another_database(mailhost, pretended, why):
+    both = (mailhost, mailhost.mailboxes)
+    with pretended(mailhost):
+        assert re.search(why, lookup(mailhost).stderr)
+        asked = owners(mailhost)
+        assert "Unavailable" in asked.stderr
+        assert re.search(why, asked.stderr)
         for host in both:
             assert doveadm_auth(host).returncode != 0
-            assert "certificate" in host.journal("dovecot", since="-30s")
+            assert re.search(why, host.journal("dovecot", since="-30s"))
         ended = mailhost.mailboxes.run(*END_SESSIONS, check=False)
         assert ended.returncode == 1
-        assert "certificate verify failed" in ended.stderr
-    assert lookup(mailhost).stdout == "1\n"
+        assert re.search(why, ended.stderr)
+    eventually(lambda: lookup(mailhost).stdout == "1\n", what="Postfix finds its maps again")
+    assert ANN.username in owners(mailhost).stdout
     for host in both:
         eventually(lambda host=host: doveadm_auth(host).returncode == 0, what="logins go on")
     assert mailhost.mailboxes.run(*END_SESSIONS).returncode == 0

@@ -16,6 +16,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import pymysql
+from pymysql.constants.CLIENT import SSL
+from pymysql.constants.CR import CR_SSL_CONNECTION_ERROR
 
 SECONDS = 5  # for one answer of the database
 
@@ -80,9 +82,18 @@ class SenderMap:
         self._connection = None
 
 
+class SocketOrTLS(pymysql.connections.Connection):
+    """A socket, or TLS: PyMySQL before 1.2 goes on in clear where a server offers no TLS."""
+
+    def _request_authentication(self) -> None:
+        if not self.unix_socket and not self.server_capabilities & SSL:
+            raise pymysql.OperationalError(CR_SSL_CONNECTION_ERROR, f"{self.host} offers no TLS")
+        super()._request_authentication()
+
+
 def connected(settings: Mapping[str, str]) -> Any:
     """The database of a file of mysql_table(5)."""
-    return pymysql.connect(
+    return SocketOrTLS(
         user=settings["user"],
         password=settings["password"],
         database=settings["dbname"],
