@@ -71,7 +71,7 @@ malformed-long:  # 10,000 malformed inputs, on the hosts that make molecule leav
 		molecule/mailhost/tests/test_malformed.py $(ARGS)
 faults: setup  ## Faults during a running mail load: accepted, delivered, lost, duplicated
 	@$(RUN) --root python tests/system/faults.py
-test-long:  ## What is too slow for every change: many examples and kills, the demo, the benchmarks
+test-long:  ## What is too slow for every change: many examples and kills, three hosts, the demo, the benchmarks
 	@$(BED)/test.sh unit-long integration-long split-long demo-debian12 demo-debian13 demo-clean bench-site bench-accounts bench-lookups \
 		bench-migrate bench-delivery faults malformed-long
 

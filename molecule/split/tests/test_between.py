@@ -12,7 +12,7 @@ import socket
 import pytest
 import yaml
 from capture import captured
-from mailhost import ANSWER, CLIENT, PEOPLE, TOP, eventually, letter, podman, sasl_plain
+from mailhost import ANSWER, CLIENT, PEOPLE, TOP, Sink, eventually, letter, podman, sasl_plain
 
 VARS = yaml.safe_load((TOP / "roles/mailserver/vars/main.yml").read_text())
 SQL_PASSWORDS = VARS["__mailserver_sql_passwords_file"]
@@ -112,16 +112,82 @@ def other_name(mailhost):
     mailhost.run("postqueue", "-f")
 
 
-def test_mail_waits_for_the_right_host(mailhost, other_name):
-    sent = letter(OUTSIDE, BOB.address)
-    mailhost.send(sent)
+def deferred(mailhost):
+    """Why the message in the queue is not delivered."""
 
     def reasons():
         return [r.get("delay_reason", "") for m in mailhost.queue() for r in m["recipients"]]
 
-    waiting = eventually(lambda: list(filter(None, reasons())), what="the message is deferred")
-    assert "Server certificate not verified" in waiting[0]
+    return eventually(lambda: list(filter(None, reasons())), what="the message is deferred")[0]
+
+
+def test_mail_waits_for_the_right_host(mailhost, other_name):
+    sent = letter(OUTSIDE, BOB.address)
+    mailhost.send(sent)
+    assert "Server certificate not verified" in deferred(mailhost)
     assert not mailhost.has(BOB, sent)
+
+
+@contextlib.contextmanager
+def dovecot_with(host, setting, value):
+    conf = "/etc/dovecot/dovecot.conf"
+    host.run("sed", "-i.real", f"s|^{setting} = .*|{setting} = {value}|", conf)
+    host.run("systemctl", "reload", "dovecot")
+    try:
+        yield
+    finally:
+        host.run("mv", f"{conf}.real", conf)
+        host.run("systemctl", "reload", "dovecot")
+
+
+def relay_of_another_authority(mailhost):
+    return dovecot_with(mailhost.mailboxes, "ssl_client_ca_file", "/etc/ssl/certs/ssl-mail.pem")
+
+
+def relay_of_another_name(mailhost):
+    """The name of the container finds the host, and is not in its certificate."""
+    return dovecot_with(mailhost.mailboxes, "submission_host", f"{mailhost.name}:{RELAY}")
+
+
+@contextlib.contextmanager
+def relay_without_tls(mailhost):
+    setting = f"{mailhost.ipv4}:{RELAY}/inet/smtpd_tls_security_level"
+    mailhost.run("postconf", "-P", f"{setting}=none")
+    mailhost.run("postfix", "reload")
+    try:
+        yield
+    finally:
+        mailhost.run("postconf", "-P", f"{setting}=encrypt")
+        mailhost.run("postfix", "reload")
+
+
+@contextlib.contextmanager
+def redirected(mailhost, person, recipient):
+    def managesieve(*command):
+        with mailhost.sieve() as sieve:
+            sieve.starttls(mailhost.mailboxes.tls())
+            assert sieve.login(person).startswith("OK")
+            getattr(sieve, command[0])(*command[1:])
+
+    managesieve("store", "redirected", f'redirect "{recipient}";')
+    try:
+        yield
+    finally:
+        managesieve("forget", "redirected")
+
+
+@pytest.mark.parametrize(
+    "relay", [relay_of_another_authority, relay_of_another_name, relay_without_tls]
+)
+def test_sieve_gives_its_mail_to_the_right_host_alone(mailhost, relay):
+    sent = letter(OUTSIDE, BOB.address)
+    with redirected(mailhost, BOB, OUTSIDE):
+        with relay(mailhost):
+            mailhost.send(sent)
+            assert "temporary failure" in deferred(mailhost)
+            assert Sink.messages(sent.token) == []
+        mailhost.run("postqueue", "-f")
+        Sink.arrived(sent)
 
 
 def doveadm_auth(host):
@@ -158,7 +224,7 @@ def another_database(mailhost):
 
 @contextlib.contextmanager
 def a_database_without_tls(mailhost):
-    """The server offers no TLS and asks for none, as anybody between the hosts could make it look."""
+    """The server offers none and asks for none: anybody between the hosts could play it."""
     one = "CONCAT(QUOTE(user), '@', QUOTE(host))"
     with_tls = f"SELECT GROUP_CONCAT({one}) FROM mysql.user WHERE ssl_type = 'ANY'"
     (accounts,) = mailhost.sql(with_tls)
