@@ -151,13 +151,15 @@ def relay_of_another_name(mailhost):
 
 @contextlib.contextmanager
 def relay_without_tls(mailhost):
-    setting = f"{mailhost.ipv4}:{RELAY}/inet/smtpd_tls_security_level"
-    mailhost.run("postconf", "-P", f"{setting}=none")
+    master = "/etc/postfix/master.cf"
+    service = f"{mailhost.ipv4}:{RELAY}/inet/smtpd_tls_security_level"
+    mailhost.run("cp", "-p", master, f"{master}.real")
+    mailhost.run("postconf", "-P", f"{service}=none")
     mailhost.run("postfix", "reload")
     try:
         yield
     finally:
-        mailhost.run("postconf", "-P", f"{setting}=encrypt")
+        mailhost.run("mv", f"{master}.real", master)
         mailhost.run("postfix", "reload")
 
 
