@@ -39,7 +39,7 @@ def send(host: MailHost, count: int) -> float:
     """Seconds that one session takes for its messages, after its login."""
     with host.submission(ANN) as session:
         start = time.monotonic()
-        for _ in range(count):
+        for _turn in range(count):
             session.sendmail(ANN.address, [ANN.address], letter(ANN.address, ANN.address).content)
         return time.monotonic() - start
 
@@ -56,7 +56,7 @@ def rate(host: MailHost, messages: int, sessions: int) -> float:
 def main(name: str, messages: str = "400", sessions: str = "4") -> None:
     host = MailHost(name)
     rates: dict[str, list[float]] = {"with": [], "without": []}
-    for _ in range(3):
+    for _turn in range(3):
         rates["with"].append(rate(host, int(messages), int(sessions)))
         with without_the_filter(host):
             rates["without"].append(rate(host, int(messages), int(sessions)))

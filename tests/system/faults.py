@@ -79,7 +79,7 @@ class Load:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        senders = [threading.Thread(target=self._send) for _ in range(SENDERS)]
+        senders = [threading.Thread(target=self._send) for _turn in range(SENDERS)]
         for sender in senders:
             sender.start()
         try:

@@ -44,7 +44,7 @@ class Fuzz(random.Random):
     """Lines as nobody should send them."""
 
     def local(self) -> str:
-        parts = [self.choice([*HOSTILE, "ann", "bob", "x"]) for _ in range(self.randint(1, 4))]
+        parts = [self.choice([*HOSTILE, "ann", "bob", "x"]) for _count in range(self.randint(1, 4))]
         return "".join(parts)
 
     def address(self) -> str:
@@ -57,38 +57,38 @@ class Fuzz(random.Random):
     def smtp(self) -> bytes:
         return self.choice(
             [
-                lambda: f"MAIL FROM:<{self.address()}>".encode(),
-                lambda: f"RCPT TO:<{self.address()}>".encode(),
-                lambda: f"RCPT TO:<{self.address()}> NOTIFY={self.local()}".encode(),
-                lambda: f"MAIL FROM:<{self.address()}> SMTPUTF8".encode(),
-                lambda: f"EHLO {self.local()}".encode(),
-                lambda: f"VRFY {self.address()}".encode(),
-                self.octets,
+                f"MAIL FROM:<{self.address()}>".encode(),
+                f"RCPT TO:<{self.address()}>".encode(),
+                f"RCPT TO:<{self.address()}> NOTIFY={self.local()}".encode(),
+                f"MAIL FROM:<{self.address()}> SMTPUTF8".encode(),
+                f"EHLO {self.local()}".encode(),
+                f"VRFY {self.address()}".encode(),
+                self.octets(),
             ]
-        )()
+        )
 
     def imap(self) -> bytes:
         name = self.address()
         return self.choice(
             [
-                lambda: b"a LOGIN {%d+}\r\n%s {3+}\r\nxyz" % (len(name.encode()), name.encode()),
-                lambda: f'a LOGIN "{name}" x'.encode(),
-                lambda: f"a AUTHENTICATE PLAIN {sasl_plain(name, self.local())}".encode(),
-                lambda: b"a " + self.octets(),
-                self.octets,
+                b"a LOGIN {%d+}\r\n%s {3+}\r\nxyz" % (len(name.encode()), name.encode()),
+                f'a LOGIN "{name}" x'.encode(),
+                f"a AUTHENTICATE PLAIN {sasl_plain(name, self.local())}".encode(),
+                b"a " + self.octets(),
+                self.octets(),
             ]
-        )()
+        )
 
     def sieve(self) -> bytes:
         plain = sasl_plain(self.address(), self.local())
         return self.choice(
             [
-                lambda: f'AUTHENTICATE "PLAIN" "{plain}"'.encode(),
-                lambda: f'PUTSCRIPT "{self.local()}" {{3+}}\r\nabc'.encode(),
-                lambda: b'HAVESPACE "' + self.octets() + b'" 9',
-                self.octets,
+                f'AUTHENTICATE "PLAIN" "{plain}"'.encode(),
+                f'PUTSCRIPT "{self.local()}" {{3+}}\r\nabc'.encode(),
+                b'HAVESPACE "' + self.octets() + b'" 9',
+                self.octets(),
             ]
-        )()
+        )
 
 
 @dataclass
@@ -162,7 +162,7 @@ def attacked(mailhost):
         (Door(mailhost, 4190, b"STARTTLS\r\n"), fuzz.sieve, 2),
     ]
     weights = [weight for _door, _line, weight in doors]
-    for _ in range(NUMBER):
+    for _count in range(NUMBER):
         ((door, line, _weight),) = fuzz.choices(doors, weights)
         door.say(line())
     for door, _line, _weight in doors:
