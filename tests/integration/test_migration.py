@@ -222,6 +222,29 @@ def test_columns_of_ones_own_stay_and_are_told(old: OldHost, migrate: dict):
     nobody_lost_anything(old)
 
 
+def test_a_left_over_table_of_quotas_overwrites_no_limit(old: OldHost, migrate: dict):
+    old.build("D9", "S8", FEW)
+    connection = old.mariadb.connect()
+    with connection, connection.cursor() as cursor:
+        cursor.execute("USE old_d")
+        cursor.execute(DOVECOT["D2"][1])
+        cursor.execute(
+            "INSERT INTO dovecot_quotas SELECT username, 99 << 20, 99, 99, 99 FROM dovecot_users "
+            "ORDER BY username LIMIT 9"
+        )
+        cursor.execute(
+            "DELETE q FROM dovecot_quotas q LEFT JOIN dovecot_usage u USING (username) "
+            "WHERE u.username IS NULL"
+        )
+        cursor.execute("COMMIT")
+    before = old.rows("dovecot_quotas")
+    assert before
+    done = old.run("mail_schema", **migrate)
+    nobody_lost_anything(old)
+    assert done["removed"] == ["old_d.dovecot_quotas"]
+    assert before[0]["username"] in Path(done["backup_file"]).read_text()
+
+
 # ---- killed
 
 

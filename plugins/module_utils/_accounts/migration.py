@@ -52,7 +52,7 @@ _PREFIXED = (
 _QUOTA = (
     "UPDATE {users} AS u LEFT JOIN {quotas} AS q ON u.username = {q_username} "
     "SET u.quota_bytes = CEIL(COALESCE(q.mail_quota, 0) / 1048576), "
-    "u.quota_sieve_bytes = COALESCE(q.sieve_quota, 0)"
+    "u.quota_sieve_bytes = COALESCE(q.sieve_quota, 0) WHERE u.quota_bytes IS NULL"
 )
 _USAGE = (
     "INSERT INTO {usage} (username, storage, messages) "
@@ -165,6 +165,8 @@ class _Migration:
             yield from schema.table_steps(self.names, self.actual, table)
             return
         loose = {c.name for c in table.columns if _is_loose(c, there)}
+        if name == "dovecot_users" and self._moves_quotas():
+            loose.add("quota_bytes")
         leaving = sorted(former(name, there))
         data = [*self._filling(table, there, loose), *moving]
         if data or leaving:
@@ -245,6 +247,8 @@ class _Migration:
 
     def _filling(self, table: Table, there: ActualTable, loose: set[str]) -> Iterator[Step]:
         for name in sorted(loose):
+            if name == "quota_bytes" and self._moves_quotas():
+                continue
             nulls = f"SELECT 1 FROM {self._now(table.name)}"
             if name in there.columns:
                 nulls += f" WHERE {quoted(name)} IS NULL"
@@ -544,15 +548,24 @@ class _Migration:
         if there is None:
             return
         yield from self._prefixing("dovecot_users", "password", "scheme")
-        if self._has_quotas():
+        if self._moves_quotas():
             sql = self._quota_sql(_QUOTA)
             words = f"put the limits of {self._told(QUOTAS)} into {self._told('dovecot_users')}"
-            yield Step(words, (sql,))
+            yield Step(words, (sql,), True)
         yield from self._login_names(there)
 
     def _has_quotas(self) -> bool:
         there = self._there(QUOTAS)
         return there is not None and {"mail_quota", "mail_size"} <= set(there.columns)
+
+    def _moves_quotas(self) -> bool:
+        """Whether limits are still to be moved: a limit that is there already is the newer one.
+
+        The column may hold NULL until they are, so the next run after a killed one knows.
+        """
+        there = self._there("dovecot_users")
+        has = there.columns.get("quota_bytes") if there else None
+        return self._has_quotas() and (has is None or has.nullable)
 
     def _quota_sql(self, sql: str) -> str:
         return sql.format(
