@@ -245,6 +245,44 @@ def test_a_left_over_table_of_quotas_overwrites_no_limit(old: OldHost, migrate: 
     assert before[0]["username"] in Path(done["backup_file"]).read_text()
 
 
+LEFT = [
+    # A person's own pairs, which are in smtp_destinations, others, and what is no list of tine's.
+    ("smtp_forwardings", "source varchar(80), destination text", "there", "dropped"),
+    ("smtp_forwardings", "source varchar(80), destination text", "removed", "refused"),
+    ("smtp_forwardings", "userid varchar(40), forward text", "there", "dropped"),
+    ("smtp_forwardings", "userid varchar(40), forward text", "removed", "refused"),
+    ("smtp_aliases", "email varchar(80), alias varchar(80)", "removed", "refused"),
+    ("smtp_aliases", "userid varchar(40), alias varchar(80)", "removed", "refused"),
+    ("smtp_aliases", "userid varchar(40), source text, destination text", "removed", "refused"),
+    ("smtp_aliases", "anything text, alias text", "removed", "kept"),
+]
+
+
+@pytest.mark.parametrize(("table", "columns", "pair", "outcome"), LEFT)
+def test_a_left_over_list_brings_nothing_back(
+    *, old: OldHost, migrate: dict, table: str, columns: str, pair: str, outcome: str
+):
+    old.build("D9", "S8", FEW)
+    person = next(p for p in old.people if p.forwards and not p.forward_only)
+    target = person.forwards[0] if pair == "there" else "gone@far.example"
+    given = {"userid": person.userid, "source": person.email, "email": person.email}
+    names = [column.split()[0] for column in columns.split(", ")]
+    old.sql(f"CREATE TABLE {old.table(table)} ({columns})")
+    values = [given.get(name, target) for name in names]
+    marks = ", ".join(["%s"] * len(values))
+    old.sql(f"INSERT INTO {old.table(table)} VALUES ({marks})", *values)
+    if outcome == "refused":
+        before = defined(old), everything(old)
+        with pytest.raises(Failed, match=f"old_p.{table} .*old_p.smtp_destinations"):
+            old.run("mail_schema", **migrate)
+        assert (defined(old), everything(old)) == before
+        return
+    done = old.run("mail_schema", **migrate)
+    assert (f"old_p.{table}" in done["removed"]) == (outcome == "dropped")
+    assert (table in existing(old)) == (outcome == "kept")
+    nobody_lost_anything(old)
+
+
 # ---- killed
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from .generations import LISTS, QUOTAS
+from .generations import LISTS, QUOTAS, ROUTES, is_list
 from .schema import TABLES, Actual, Names, quoted
 
 _CHARACTERS = 1_000_000  # of a statement, far below the smallest default of max_allowed_packet
@@ -46,7 +46,10 @@ def _known(names: Names, actual: Actual) -> Iterator[tuple[str, str]]:
     for table in TABLES:
         yield names.database(table.database), table.name
     yield names.dovecot, QUOTAS
-    yield from ((names.postfix, name) for name in LISTS)
+    for name in LISTS:
+        there = actual.tables.get((names.postfix, name))
+        if there is None or is_list(name, there) or set(there.columns) >= set(ROUTES):
+            yield names.postfix, name
     if (names.postfix, "smtp_users") not in actual.tables:
         old = ((names.postfix, name) for name in ("users", "forwardings"))
         yield from (place for place in old if place in actual.tables)

@@ -14,7 +14,12 @@ from dataclasses import dataclass, replace
 from .schema import DOVECOT, Actual, ActualTable, Names, tables_of
 
 STATUS = frozenset(("status", "expiry_date", "last_modified_time"))
-LISTS = ("smtp_aliases", "smtp_forwardings")  # of addresses, before there were smtp_destinations
+# Lists of addresses before there were smtp_destinations, by email and by userid: whatever has the
+# name alone is somebody's own.
+BY_EMAIL = {"smtp_aliases": ("email", "alias"), "smtp_forwardings": ("source", "destination")}
+BY_USERID = {"smtp_aliases": ("userid", "alias"), "smtp_forwardings": ("userid", "forward")}
+ROUTES = ("userid", "source", "destination")  # smtp_aliases for a week, then smtp_destinations
+LISTS = tuple(BY_EMAIL)
 QUOTAS = "dovecot_quotas"
 # Columns of former generations, which leave when what is in them has found its new place.
 # A quota of smtp_users is tine's only beside its encryption_type.
@@ -67,9 +72,15 @@ def renamings(names: Names, actual: Actual) -> dict[str, str]:
         found["users"] = "smtp_users"
         if has("forwardings", "source", "destination"):
             found["forwardings"] = "smtp_forwardings"
-    if not has("smtp_destinations") and has("smtp_aliases", "source", "destination"):
+    if not has("smtp_destinations") and has("smtp_aliases", *ROUTES):
         found["smtp_aliases"] = "smtp_destinations"
     return found
+
+
+def is_list(name: str, there: ActualTable | None) -> bool:
+    """Whether a table is one of tine's lists of addresses."""
+    columns = set(there.columns) if there else set()
+    return any(set(form[name]) <= columns for form in (BY_EMAIL, BY_USERID))
 
 
 def generation_of(names: Names, actual: Actual) -> Generation:
@@ -130,7 +141,7 @@ def _postfix(names: Names, actual: Actual) -> str:
         {
             "S1": "users" not in renamed,
             "S2": "username" in columns,
-            "S3": routes is not None and not any(name in after for name in LISTS),
+            "S3": routes is not None and not any(is_list(n, after.get(n)) for n in LISTS),
             "S4": "client_idnr" in columns and "smtp_aliases" not in renamed,
             "S5": "encryption_type" not in columns,
             "S6": columns["email"].nullable,

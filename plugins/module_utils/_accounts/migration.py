@@ -17,7 +17,8 @@ from typing import Any, Callable
 
 from . import schema
 from .errors import Refused, shown
-from .generations import LISTS, QUOTAS, former, named, renamings
+from .generations import BY_EMAIL, BY_USERID, LISTS, QUOTAS, ROUTES
+from .generations import former, is_list, named, renamings
 from .schema import DOVECOT, NOT_NULL, Actual, ActualTable, Column, Key, Names, Step, Table, quoted
 
 Ask = Callable[[str], Sequence[Any]]
@@ -416,32 +417,79 @@ class _Migration:
 
     def _lists(self) -> Iterator[Step]:
         """Aliases and forwards that stand in tables of their own."""
-        there = [name for name in LISTS if self._there(name) is not None]
+        left = self._there("smtp_aliases")
+        if left is not None and set(left.columns) >= set(ROUTES):
+            self.faults.append(
+                f"{self._told('smtp_aliases')} is an older form of "
+                f"{self._told('smtp_destinations')}, and both are there: drop the one that is not "
+                "in use, or give it another name."
+            )
+        there = [name for name in LISTS if is_list(name, self._there(name))]
         if not there:
             return
+        forms = [f for f in (BY_EMAIL, BY_USERID) if all(self._has(n, f[n]) for n in there)]
+        if not forms:
+            told = " and ".join(self._told(name) for name in there)
+            self.faults.append(
+                f"{told} are of two generations, the one by address and the other by userid: drop "
+                "the one that is not in use, or give it another name."
+            )
+            return
         self._require_short(there)
-        by_email = "email" in self._list_columns("smtp_aliases") or (
-            "source" in self._list_columns("smtp_forwardings")
-        )
+        by_email = forms[0] is BY_EMAIL
         told = " and ".join(self._told(name) for name in there)
-        rows = self._by_email(there) if by_email else self._by_userid(there)
-        yield Step(f"put {told} into {self._told('smtp_destinations')}", tuple(rows))
+        if self._is_filled("smtp_destinations"):
+            self._require_moved(there, by_email)
+        else:
+            rows = self._by_email(there) if by_email else self._by_userid(there)
+            yield Step(f"put {told} into {self._told('smtp_destinations')}", tuple(rows))
         places = ", ".join(self._place(name) for name in there)
         gone = tuple(self._told(name) for name in there)
         yield Step(f"drop table {told}", (f"DROP TABLE {places}",), True, gone)
 
-    def _list_columns(self, name: str) -> Sequence[str]:
+    def _has(self, name: str, columns: Iterable[str]) -> bool:
         there = self._there(name)
-        return list(there.columns) if there else ()
+        return there is not None and set(columns) <= set(there.columns)
+
+    def _is_filled(self, name: str) -> bool:
+        return self._there(name) is not None and self._any(f"SELECT 1 FROM {self._now(name)}")
+
+    def _require_moved(self, there: Sequence[str], by_email: bool) -> None:
+        """A killed run has moved all that is listed; what somebody removed since never returns."""
+        if by_email:
+            pairs = self._listed_by_email(there, self._now)
+        else:
+            self._require_users(there)
+            pairs = filter(None, self._listed_by_userid(there, self._now))
+        routes, users = self._now("smtp_destinations"), self._now("smtp_users")
+        as_route = partial(self._as, "smtp_destinations")
+        # Aliases of who only forwards lead where they forward.
+        found = self.ask(
+            f"SELECT p.source, p.destination FROM ({' UNION ALL '.join(pairs)}) AS p "
+            "WHERE p.source <> '' AND p.destination <> '' AND NOT EXISTS ("
+            f"SELECT 1 FROM {routes} AS d WHERE d.source = {as_route('p.source')} "
+            f"AND (d.destination = {as_route('p.destination')} OR EXISTS ("
+            f"SELECT 1 FROM {users} AS m JOIN {routes} AS f ON f.source = {as_route('m.email')} "
+            f"WHERE m.email = {self._as('smtp_users', 'p.destination')} AND m.forward_only = 1 "
+            f"AND f.destination = d.destination))) LIMIT {SHOWN}"
+        )
+        told = " and ".join(self._told(name) for name in there)
+        for source, destination in found:
+            self.faults.append(
+                f"{told} lists {shown(source)} to {shown(destination)}, which is not in "
+                f"{self._told('smtp_destinations')}: add it there, or drop the list if it is a "
+                "left-over."
+            )
 
     def _split(self, name: str, place: Callable[[str], str]) -> str:
         """Its rows, one for each address in the text."""
-        (column,) = {"alias", "destination", "forward"} & set(self._list_columns(name))
+        form = BY_EMAIL if self._has(name, BY_EMAIL[name]) else BY_USERID
+        column = form[name][1]
         return _SPLIT.format(table=place(name), column=quoted(column))
 
     def _require_short(self, there: Iterable[str]) -> None:
         for name in there:
-            keys = {"source", "email"} & set(self._list_columns(name))
+            keys = BY_EMAIL[name][:1] if self._has(name, BY_EMAIL[name]) else ()
             long = [f"CHAR_LENGTH({value}) > {ADDRESS}" for value in ("j.address", *keys)]
             found = self.ask(
                 f"SELECT j.address FROM {self._split(name, self._now)} "
@@ -456,20 +504,7 @@ class _Migration:
     def _by_email(self, there: Sequence[str]) -> Iterator[str]:
         """Sources that are nobody's and lead away become accounts that only forward."""
         users = self._place("smtp_users")
-        as_user = partial(self._as, "smtp_users")
-        pairs = []
-        if "smtp_aliases" in there:
-            split = self._split("smtp_aliases", self._place)
-            pairs.append(
-                f"SELECT {as_user('j.address')} AS source, {as_user('t.email')} AS destination "
-                f"FROM {split}"
-            )
-        if "smtp_forwardings" in there:
-            split = self._split("smtp_forwardings", self._place)
-            pairs.append(
-                f"SELECT {as_user('t.source')} AS source, {as_user('j.address')} AS destination "
-                f"FROM {split}"
-            )
+        pairs = self._listed_by_email(there, self._place)
         listed = f"({' UNION ALL '.join(pairs)}) AS p"
         met = f"LEFT JOIN {users} AS u ON u.email = p.source"
         local = f"{users} AS m ON m.email = p.destination"
@@ -486,24 +521,44 @@ class _Migration:
             "WHERE u.email IS NULL AND p.source <> ''",
         )
 
+    def _listed_by_email(self, there: Sequence[str], place: Callable[[str], str]) -> Iterator[str]:
+        as_user = partial(self._as, "smtp_users")
+        if "smtp_aliases" in there:
+            yield (
+                f"SELECT {as_user('j.address')} AS source, {as_user('t.email')} AS destination "
+                f"FROM {self._split('smtp_aliases', place)}"
+            )
+        if "smtp_forwardings" in there:
+            yield (
+                f"SELECT {as_user('t.source')} AS source, {as_user('j.address')} AS destination "
+                f"FROM {self._split('smtp_forwardings', place)}"
+            )
+
     def _by_userid(self, there: Sequence[str]) -> Iterator[str]:
         self._require_users(there)
-        users = self._place("smtp_users")
-        owned = f"JOIN {users} AS u ON u.userid = {self._as('smtp_users', 't.userid')}"
+        yield from self._routes(*self._listed_by_userid(there, self._place))
+
+    def _listed_by_userid(
+        self, there: Sequence[str], place: Callable[[str], str]
+    ) -> tuple[str, str]:
+        """The forwards and the aliases."""
+        owned = (
+            f"JOIN {place('smtp_users')} AS u ON u.userid = {self._as('smtp_users', 't.userid')}"
+        )
         forwards = aliases = ""
         if "smtp_forwardings" in there:
-            split = self._split("smtp_forwardings", self._place)
+            split = self._split("smtp_forwardings", place)
             forwards = (
                 f"SELECT u.userid, u.email AS source, j.address AS destination FROM {split} "
                 f"{owned} WHERE j.address <> '' AND u.email IS NOT NULL"
             )
         if "smtp_aliases" in there:
-            split = self._split("smtp_aliases", self._place)
+            split = self._split("smtp_aliases", place)
             aliases = (
                 f"SELECT u.userid, j.address AS source, u.email AS destination FROM {split} "
                 f"{owned} WHERE j.address <> '' AND u.email IS NOT NULL"
             )
-        yield from self._routes(forwards, aliases)
+        return forwards, aliases
 
     def _require_users(self, there: Iterable[str]) -> None:
         for name in there:
