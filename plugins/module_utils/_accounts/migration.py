@@ -17,8 +17,17 @@ from typing import Any, Callable
 
 from . import schema
 from .errors import Refused, shown
-from .generations import BY_EMAIL, BY_USERID, LISTS, QUOTAS, ROUTES
-from .generations import former, is_list, named, renamings
+from .generations import (
+    BY_EMAIL,
+    BY_USERID,
+    LISTS,
+    QUOTAS,
+    ROUTES,
+    former,
+    is_list,
+    named,
+    renamings,
+)
 from .schema import DOVECOT, NOT_NULL, Actual, ActualTable, Column, Key, Names, Step, Table, quoted
 
 Ask = Callable[[str], Sequence[Any]]
