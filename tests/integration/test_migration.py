@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import stat
@@ -283,6 +284,39 @@ def test_a_left_over_list_brings_nothing_back(
     nobody_lost_anything(old)
 
 
+OWN = "CREATE TABLE old_p.own (userid varchar({}) PRIMARY KEY) CHARACTER SET utf8mb3"
+
+
+@pytest.mark.parametrize("column", ["destination", "userid"])
+def test_foreign_keys_of_ones_own_stay(old: OldHost, migrate: dict, column: str):
+    old.build("D4", "S6", FEW)
+    routes = old.table("smtp_destinations")
+    old.sql(OWN.format(80 if column == "destination" else 40))
+    old.sql(f"INSERT INTO old_p.own SELECT DISTINCT {column} FROM {routes}")
+    own = f"CONSTRAINT `o` FOREIGN KEY (`{column}`) REFERENCES `own` (`userid`)"
+    old.sql(f"ALTER TABLE {routes} ADD {own}")
+    # The userid is as long as that of S6b.
+    old.sql(
+        f"ALTER TABLE {routes} DROP FOREIGN KEY `smtp_destinations::userid--smtp_users::userid`"
+    )
+    old.sql("ALTER TABLE old_p.smtp_users MODIFY userid varchar(80) NOT NULL")
+    old.run("mail_schema", **migrate)
+    assert own in lines(old, "smtp_destinations")
+    nobody_lost_anything(old)
+
+
+def test_a_foreign_key_of_ones_own_in_the_way_is_told(old: OldHost, migrate: dict):
+    old.build("D4", "S6b", FEW)
+    old.sql(OWN.format(80))
+    old.sql(
+        "ALTER TABLE old_p.own ADD CONSTRAINT o FOREIGN KEY (userid) REFERENCES smtp_users (userid)"
+    )
+    before = defined(old), everything(old)
+    with pytest.raises(Failed, match=r"old_p\.own has the foreign key o"):
+        old.run("mail_schema", **migrate)
+    assert (defined(old), everything(old)) == before
+
+
 # ---- killed
 
 
@@ -346,10 +380,18 @@ def test_a_run_that_was_killed_anywhere_is_finished_by_the_next(
 # ---- the way back
 
 
+def brought_back(host: Host, path: str | Path) -> None:
+    client = ["mariadb", "--no-defaults", f"--socket={host.mariadb.socket}"]
+    with Path(path).open() as file:
+        subprocess.run(client, stdin=file, check=True)
+
+
 def test_what_is_taken_away_is_in_a_file_that_brings_it_back(
     old: OldHost, migrate: dict, tmp_path: Path
 ):
     old.build("D0", "S0", FEW)
+    # What no text is made of, in a column of one's own.
+    old.sql("ALTER TABLE old_d.dovecot_users ADD COLUMN photo blob DEFAULT x'ff00fe'")
     before = defined(old), everything(old)
     assert old.run("mail_schema", check=True, **migrate)["backup_file"] == ""
     done = old.run("mail_schema", **migrate)
@@ -358,10 +400,7 @@ def test_what_is_taken_away_is_in_a_file_that_brings_it_back(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert (defined(old), everything(old)) != before
-    with path.open() as file:
-        subprocess.run(
-            ["mariadb", "--no-defaults", f"--socket={old.mariadb.socket}"], stdin=file, check=True
-        )
+    brought_back(old, path)
     assert (defined(old), everything(old)) == before
     assert set(done["removed"]) == {
         *("old_p.users", "old_p.forwardings", "old_p.smtp_users.encryption_type"),
@@ -377,15 +416,49 @@ def test_what_only_grows_needs_no_file(old: OldHost, migrate: dict, tmp_path: Pa
     assert not (tmp_path / "backup").exists()
 
 
+@pytest.mark.parametrize("why", ["writable to all", "too large"])
 def test_a_file_that_cannot_be_written_stops_the_run_before_it_starts(
-    old: OldHost, migrate: dict, tmp_path: Path
+    *, old: OldHost, migrate: dict, tmp_path: Path, why: str
 ):
     old.build("D0", "S0", 4)
     before = defined(old), everything(old)
-    (tmp_path / "open").mkdir(mode=0o777)
-    (tmp_path / "open").chmod(0o777)
-    with pytest.raises(Failed, match="Nothing was changed"):
-        old.run("mail_schema", **{**migrate, "backup_dir": str(tmp_path / "open")})
+    backups = tmp_path / "backup"
+    backups.mkdir(mode=0o700)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if why == "too large":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (99, hard))
+    else:
+        backups.chmod(0o777)
+    try:
+        with pytest.raises(Failed, match="Nothing was changed"):
+            old.run("mail_schema", **migrate)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (defined(old), everything(old)) == before
+    assert not list(backups.iterdir())
+
+
+def test_a_pass_that_is_done_again_keeps_the_file_of_the_first(
+    old: OldHost, migrate: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The server ends the connection before the lists are dropped, once."""
+    old.build("D0", "S0", FEW)
+    before = defined(old), everything(old)
+    execute, ended = pymysql.cursors.Cursor.execute, []
+
+    def interrupted(cursor: Any, sql: str, *values: Any) -> Any:
+        if sql.startswith("DROP TABLE") and not ended:
+            ended.append(cursor.connection.thread_id())
+            old.sql(f"KILL {ended[0]}")
+            monkeypatch.setattr("time.strftime", lambda form: f"later {form}")
+        return execute(cursor, sql, *values)
+
+    monkeypatch.setattr(pymysql.cursors.Cursor, "execute", interrupted)
+    done = old.run("mail_schema", **migrate)
+    assert ended
+    assert [str(path) for path in (tmp_path / "backup").iterdir()] == [done["backup_file"]]
+    nobody_lost_anything(old)
+    brought_back(old, done["backup_file"])
     assert (defined(old), everything(old)) == before
 
 
@@ -404,10 +477,27 @@ def test_additions_go_and_come_back(old: OldHost, migrate: dict):
         *("dovecot_users", "dovecot_usage", "dovecot_master_users", "smtp_users"),
         *("smtp_destinations", "smtp_virtual_domains"),
     }
+    assert set(done["removed"]) == {
+        *("old_d.dovecot_last_login", "old_d.dovecot_sessions_to_end", "old_p.mailserver_lock"),
+        *("old_p.smtp_users.routing_domain", "old_p.smtp_users.address_domain"),
+        *("old_p.smtp_destinations.source_domain", "old_p.smtp_destinations.alias_domain"),
+    }
+    assert "dovecot_last_login" in Path(done["backup_file"]).read_text()
     assert "dovecot_users: `password` varchar(100) NOT NULL" in defined(old)
     nobody_lost_anything(old)
     old.run("mail_schema")
     assert defined(old) == with_additions
+
+
+def test_what_has_the_name_of_an_addition_alone_stays(old: OldHost, migrate: dict):
+    old.build("D9", "S8", FEW)
+    routes, mailboxes = old.table("smtp_destinations"), old.table("dovecot_users")
+    old.sql(f"ALTER TABLE {routes} ADD COLUMN source_domain varchar(80) DEFAULT 'ours'")
+    old.sql(f"ALTER TABLE {routes} ADD KEY source_domain (source_domain)")
+    old.sql(f"ALTER TABLE {mailboxes} ADD KEY home (home, uid)")
+    before = defined(old), everything(old)
+    assert not old.run("mail_schema", **{**migrate, "state": "stock"})["changed"]
+    assert (defined(old), everything(old)) == before
 
 
 # ---- what cannot be brought forward

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from .generations import LISTS, QUOTAS, ROUTES, is_list
 from .schema import TABLES, Actual, Names, quoted
 
+# PyMySQL has the bytes of binary columns stand in the text of a statement like this.
+ENCODING = "utf-8", "surrogateescape"
 _CHARACTERS = 1_000_000  # of a statement, far below the smallest default of max_allowed_packet
 _HEAD = (
     "SET NAMES utf8mb4;\nSET time_zone = '+00:00';\nSET foreign_key_checks = 0;\n"

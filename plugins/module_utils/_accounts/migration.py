@@ -321,15 +321,12 @@ class _Migration:
                 continue
             if key.reference not in there.references.values():
                 self._require_parents(table, there, key)
-            drops = [
-                f"DROP FOREIGN KEY {quoted(name)}, "
-                for name, other in there.references.items()
-                if other.column == key.reference.column
-            ]
+            superseded = self._superseded(table.name, there)
+            drops = [f"DROP FOREIGN KEY {quoted(name)}, " for name in superseded]
             yield f"foreign key {key.constraint}", f"{''.join(drops)}ADD {key.text}"
 
     def _require_parents(self, table: Table, there: ActualTable, key: Key) -> None:
-        column, parent, of = key.reference
+        column, parent, of, _cascades = key.reference
         if column not in there.columns or self._there(parent) is None:
             return
         orphans = self.ask(
@@ -371,16 +368,45 @@ class _Migration:
             for column in wide:
                 if not self._longer(self.tables[name], column, schema.length(column.type)):
                     self.narrowed.add((name, "userid"))
+        if not self.narrowed:
+            return
+        self._require_free()
         routes = self._there("smtp_destinations")
-        if not self.narrowed or routes is None or not routes.references:
+        tines = self._superseded("smtp_destinations", routes) if routes else ()
+        if routes is None or not tines:
             return
         place = self.names.postfix, "smtp_destinations"
-        freed = replace(routes, references={})
+        left = {name: other for name, other in routes.references.items() if name not in tines}
+        freed = replace(routes, references=left)
         self.actual = replace(self.actual, tables={**self.actual.tables, place: freed})
-        for name in routes.references:
+        for name in tines:
             sql = f"ALTER TABLE {self._place('smtp_destinations')} DROP FOREIGN KEY {quoted(name)}"
             words = f"drop foreign key {name} of {self._told('smtp_destinations')} for a while"
             yield Step(words, (sql,))
+
+    def _require_free(self) -> None:
+        """No foreign key but tine's holds a column that is to be narrowed."""
+        for (database, name), there in self.actual.tables.items():
+            if database != self.names.postfix:
+                continue
+            tines = self._superseded(name, there) if name in self.tables else ()
+            for key, other in there.references.items():
+                held = {(name, other.column), (other.table, other.parent)} & self.narrowed
+                if held and key not in tines:
+                    self.faults.append(
+                        f"{database}.{name} has the foreign key {key}, which is not tine's and "
+                        "holds userid, which is to be narrower: drop it, and add it again "
+                        "afterwards."
+                    )
+
+    def _superseded(self, name: str, there: ActualTable) -> tuple[str, ...]:
+        """Foreign keys between the columns of one of today's, which has another name or form."""
+        wanted = [key.reference for key in self.tables[name].keys if not key.name]
+        return tuple(
+            key
+            for key, other in there.references.items()
+            if any((w.column, w.table) == (other.column, other.table) for w in wanted)
+        )
 
     def _people(self) -> Iterator[Step]:
         yield from self._prefixing("smtp_users", "passwd", "encryption_type")

@@ -63,8 +63,12 @@ def _replace(directory: int, name: str, parts: Iterable[bytes]) -> None:
         os.unlink(new, dir_fd=directory)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(new, flags, 0o600, dir_fd=directory), "wb") as file:
-        file.writelines(parts)
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            os.unlink(new, dir_fd=directory)
+            raise
     os.rename(new, name, src_dir_fd=directory, dst_dir_fd=directory)
     os.fsync(directory)

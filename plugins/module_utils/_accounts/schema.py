@@ -374,11 +374,12 @@ class ActualKey(NamedTuple):
 
 
 class ActualReference(NamedTuple):
-    """A foreign key that cascades; one that does not is of another table than "parent"."""
+    """A foreign key; a table in another database has that before its name."""
 
     column: str
     table: str
     parent: str
+    cascades: bool = True
 
 
 @dataclass(frozen=True)

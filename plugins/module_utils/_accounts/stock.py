@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .migration import Ask
-from .schema import PASSWORD_LENGTH, TRIGGERS, Actual, Names, Step, Table, altering, quoted
+from .schema import PASSWORD_LENGTH, TRIGGERS, Actual, ActualColumn, ActualTable, Column, Names
+from .schema import Step, Table, altering, quoted
 from .schema import tables_of as all_tables
 
 # What tine of 2026 creates, too, though it does without.
@@ -27,12 +28,21 @@ def steps(names: Names, actual: Actual, ask: Ask) -> list[Step]:
         there = actual.table(names, table)
         if there is None:
             continue
+        told = f"{names.database(table.database)}.{table.name}"
         if table.added and table.name not in _TINES:
-            told = f"{names.database(table.database)}.{table.name}"
-            found.append(Step(f"drop table {told}", (f"DROP TABLE {names.table(table.name)}",)))
+            sql = f"DROP TABLE {names.table(table.name)}"
+            found.append(Step(f"drop table {told}", (sql,), True, (told,)))
         else:
-            found += altering(names, table, _reductions(names, actual, table, ask))
+            gone = [c.name for c in table.columns if _is_ours(c, there.columns.get(c.name))]
+            parts = _reductions(names, there, table, gone, ask)
+            removes = tuple(f"{told}.{name}" for name in gone)
+            found += [s._replace(removes=removes) for s in altering(names, table, parts)]
     return [*_trigger_steps(names, actual), *found]
+
+
+def _is_ours(column: Column, has: ActualColumn | None) -> bool:
+    """A generated column: nothing is lost with it."""
+    return column.generated and has is not None and has.generated
 
 
 def _trigger_steps(names: Names, actual: Actual) -> Iterator[Step]:
@@ -42,16 +52,20 @@ def _trigger_steps(names: Names, actual: Actual) -> Iterator[Step]:
             yield Step(f"drop trigger {names.dovecot}.{name}", (sql,))
 
 
-def _reductions(names: Names, actual: Actual, table: Table, ask: Ask) -> Iterator[tuple[str, str]]:
-    there = actual.tables[(names.database(table.database), table.name)]
+def _reductions(
+    names: Names, there: ActualTable, table: Table, gone: Sequence[str], ask: Ask
+) -> Iterator[tuple[str, str]]:
+    # What has the name alone is somebody's own.
+    kept = {c.name for c in table.columns if c.generated and c.name not in gone}
     for key in table.keys:
-        if key.added and key.name in there.keys and key.name not in _TINES:
+        ours = key.added and there.keys.get(key.name) == key.form
+        if ours and key.name not in _TINES and not kept & set(key.form.columns):
             yield f"drop index {key.name}", f"DROP KEY {quoted(key.name)}"
     for column in table.columns:
         has = there.columns.get(column.name)
         if has is None:
             continue
-        if column.added and column.name not in _TINES:
+        if column.name in gone:
             yield f"drop column {column.name}", f"DROP COLUMN {quoted(column.name)}"
         elif column.name == "password" and has.length == PASSWORD_LENGTH:
             long = (

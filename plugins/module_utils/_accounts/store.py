@@ -43,12 +43,12 @@ KEYS = (
     "FROM information_schema.statistics WHERE table_schema IN (%s, %s) "
     "ORDER BY table_schema, table_name, index_name, seq_in_index"
 )
-# One that does not cascade is another one than tine's.
 REFERENCES = (
     "SELECT u.table_schema, u.table_name, u.constraint_name, u.column_name, "
-    "IF(r.update_rule = 'CASCADE' AND r.delete_rule = 'CASCADE' "
-    "AND u.referenced_table_schema = u.table_schema, u.referenced_table_name, ''), "
-    "u.referenced_column_name FROM information_schema.key_column_usage AS u "
+    "IF(u.referenced_table_schema = u.table_schema, u.referenced_table_name, "
+    "CONCAT(u.referenced_table_schema, '.', u.referenced_table_name)), u.referenced_column_name, "
+    "r.update_rule = 'CASCADE' AND r.delete_rule = 'CASCADE' "
+    "FROM information_schema.key_column_usage AS u "
     "JOIN information_schema.referential_constraints AS r "
     "ON r.constraint_schema = u.constraint_schema AND r.constraint_name = u.constraint_name "
     "AND r.table_name = u.table_name "

@@ -88,15 +88,21 @@ class _Schema:
         return schema.steps(self.names, actual)
 
     def _keep(self, cursor: t.Any, actual: schema.Actual, steps: list[schema.Step]) -> None:
-        """What is about to be overwritten or taken away is in a file before."""
-        if not self.params["backup"] or not any(step.destructive for step in steps):
+        """What is about to be overwritten or taken away is in a file before.
+
+        The file of a pass that the server interrupted has the tables as they were; they are no more.
+        """
+        if self.backup_file or not self.params["backup"]:
+            return
+        if not any(step.destructive for step in steps):
             return
         text = partial(dump.dumped, cursor, self.names, actual)
         stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
         path = os.path.join(self.params["backup_dir"], f"{stamp}-{os.getpid()}.sql")
         try:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            private_file.write(path, (part.encode() for part in text()))
+            private_file.write(path, (part.encode(*dump.ENCODING) for part in text()))
         except OSError as error:
             raise NoBackup(path, str(error)) from None
+        cursor.execute("COMMIT")
         self.backup_file = path
