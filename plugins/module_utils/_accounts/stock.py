@@ -7,8 +7,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .migration import Ask
-from .schema import PASSWORD_LENGTH, TRIGGERS, Actual, ActualColumn, ActualTable, Column, Names
-from .schema import Step, Table, altering, quoted
+from .schema import (
+    PASSWORD_LENGTH,
+    TRIGGERS,
+    Actual,
+    ActualColumn,
+    ActualTable,
+    Column,
+    Names,
+    Step,
+    Table,
+    altering,
+    quoted,
+)
 from .schema import tables_of as all_tables
 
 # What tine of 2026 creates, too, though it does without.
