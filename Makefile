@@ -37,7 +37,7 @@ requirements: tools  ## Resolve tests/bed/requirements.in into requirements.txt
 	@$(BED)/requirements.sh
 
 ## The checks
-.PHONY: lint types docs sanity unit unit-long integration integration-long faults malformed-long system molecule test test-long
+.PHONY: lint types docs sanity unit unit-long integration integration-long faults malformed-long system system-long molecule split split-long test test-long
 lint: tools  ## ruff, shellcheck, yamllint, reuse, ansible-lint
 	@$(BED)/lint.sh
 types: tools  ## mypy, strict for the pure core
@@ -53,8 +53,15 @@ integration: image-ready  ## pytest tests/integration, against a real MariaDB
 	@$(RUN) --root pytest $(IN_TURN) $(ARGS)
 system: setup  ## pytest tests/system: whole runs of the playbooks, also killed ones and wrong ones
 	@$(RUN) --root pytest tests/system $(ARGS)
+system-long: setup  # what is marked long of it, on hosts that are made new
+	@$(RUN) --root pytest tests/system --long -m long $(ARGS)
 molecule: setup  ## A bare host becomes a mail host, on each release, and works
 	@$(RUN) --root $(BED)/molecule.sh
+split: image-ready  ## One mail system on three hosts: database, IMAP, SMTP
+	@$(RUN) --root $(BED)/split.sh $(ARGS)
+split-long: image-ready  # on both releases, in check mode too, with all tests that are true of several hosts
+	@$(RUN) --root $(BED)/split.sh --long 12
+	@$(RUN) --root $(BED)/split.sh --long 13
 test:  ## All that CI runs
 	@$(BED)/test.sh
 unit-long: tools  # the laws of the plan for many more examples
@@ -66,8 +73,8 @@ malformed-long:  # 10,000 malformed inputs, on the hosts that make molecule leav
 		molecule/mailhost/tests/test_malformed.py $(ARGS)
 faults: setup  ## Faults during a running mail load: accepted, delivered, lost, duplicated
 	@$(RUN) --root python tests/system/faults.py
-test-long:  ## What is too slow for every change: many examples and kills, the demo, the benchmarks
-	@$(BED)/test.sh unit-long integration-long demo-debian12 demo-debian13 demo-clean bench-site bench-accounts bench-lookups \
+test-long:  ## What is too slow for every change: many examples and kills, three hosts, the demo, the benchmarks
+	@$(BED)/test.sh unit-long integration-long system-long split-long demo-debian12 demo-debian13 demo-clean bench-site bench-accounts bench-lookups \
 		bench-migrate bench-delivery faults malformed-long
 
 ## See it work

@@ -159,9 +159,21 @@ class Sink:
 
 @dataclass(frozen=True)
 class MailHost:
-    """One mail host in its container."""
+    """One mail host in its container; its mailboxes and its database may be in others."""
 
     name: str
+    imap_name: str = ""
+    database_name: str = ""
+
+    @cached_property
+    def mailboxes(self):
+        """The host with the mailboxes."""
+        return MailHost(self.imap_name) if self.imap_name else self
+
+    @cached_property
+    def database(self):
+        """The host with the database."""
+        return MailHost(self.database_name) if self.database_name else self
 
     # From within
 
@@ -173,22 +185,23 @@ class MailHost:
 
     def sql(self, statement, database="dovecot"):
         """The first column of what MariaDB answers."""
-        return self.output("mariadb", "-NBr", database, "-e", statement).split("\n")
+        return self.database.output("mariadb", "-NBr", database, "-e", statement).split("\n")
 
     def journal(self, *units, since="-3min"):
         chosen = [part for unit in units for part in ("-u", unit)]
         return self.run("journalctl", "--no-pager", f"--since={since}", *chosen, check=False).stdout
 
     def play(self, playbook, *arguments, **variables):
-        """Runs a playbook of the collection on this host alone."""
+        """Runs a playbook of the collection on this mail system alone."""
         extra = f"--extra-vars={json.dumps(variables)}"
+        hosts = ",".join({self.name, self.mailboxes.name, self.database.name})
         return self._ansible(
-            "ansible-playbook", f"--limit={self.name}", extra, *arguments, f"{NAME}.{playbook}"
+            "ansible-playbook", f"--limit={hosts}", extra, *arguments, f"{NAME}.{playbook}"
         )
 
     def accounts(self, *entries):
         """Runs mail_accounts alone, which takes a third of the time of its playbook."""
-        return self.module("mail_accounts", accounts=entries)
+        return self.database.module("mail_accounts", accounts=entries)
 
     def module(self, name, *arguments, **options):
         """Runs a module of the collection on this host."""
@@ -199,7 +212,7 @@ class MailHost:
 
     def _ansible(self, *command):
         done = subprocess.run(
-            [*command, f"--inventory={MOLECULE}/inventory"],
+            [*command, f"--inventory={os.environ.get('MAIL_INVENTORY', MOLECULE / 'inventory')}"],
             check=False,
             capture_output=True,
             text=True,
@@ -234,7 +247,7 @@ class MailHost:
 
     @cached_property
     def hostname(self):
-        return self.output("postconf", "-h", "myhostname")
+        return self.output("hostname")
 
     @cached_property
     def certificate(self):
@@ -282,15 +295,16 @@ class MailHost:
 
     def bare_imap(self, port=143):
         if port == 993:
-            return imaplib.IMAP4_SSL(self.ipv4, port, ssl_context=self.tls(), timeout=ANSWER)
-        return imaplib.IMAP4(self.ipv4, port, timeout=ANSWER)
+            context = self.mailboxes.tls()
+            return imaplib.IMAP4_SSL(self.mailboxes.ipv4, port, ssl_context=context, timeout=ANSWER)
+        return imaplib.IMAP4(self.mailboxes.ipv4, port, timeout=ANSWER)
 
     @contextlib.contextmanager
     def imap(self, person, *, login=None, password=None, port=993):
         """IMAP after a login, with the INBOX open."""
         with self.bare_imap(port) as session:
             if port != 993:
-                session.starttls(ssl_context=self.tls())
+                session.starttls(ssl_context=self.mailboxes.tls())
             name, word = login or person.username, password or person.password
             session.authenticate("PLAIN", lambda _challenge: f"\0{name}\0{word}".encode())
             assert session.select("INBOX")[0] == "OK"
@@ -298,11 +312,12 @@ class MailHost:
 
     @contextlib.contextmanager
     def pop3(self, person, *, port=995):
+        address, context = self.mailboxes.ipv4, self.mailboxes.tls()
         if port == 995:
-            session = poplib.POP3_SSL(self.ipv4, port, timeout=ANSWER, context=self.tls())
+            session = poplib.POP3_SSL(address, port, timeout=ANSWER, context=context)
         else:
-            session = poplib.POP3(self.ipv4, port, timeout=ANSWER)
-            session.stls(context=self.tls())
+            session = poplib.POP3(address, port, timeout=ANSWER)
+            session.stls(context=context)
         try:
             session.user(person.username)
             session.pass_(person.password)
@@ -312,7 +327,8 @@ class MailHost:
 
     @contextlib.contextmanager
     def sieve(self):
-        with socket.create_connection((self.ipv4, 4190), timeout=ANSWER) as connection:
+        address = (self.mailboxes.ipv4, 4190)
+        with socket.create_connection(address, timeout=ANSWER) as connection:
             yield Sieve(connection)
 
     def arrived(self, person, sent, *, mailbox="INBOX"):

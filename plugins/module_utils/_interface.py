@@ -27,7 +27,7 @@ from ._accounts.wanted import (
     host_name,
 )
 
-__all__ = ("SQL_ACCOUNTS", "interface_faults")
+__all__ = ("SQL_ACCOUNTS", "interface_faults", "is_ipv4")
 
 SQL_ACCOUNTS = ("dovecot", "dovecot_dict", "postfix")
 _ROLE_ADDRESSES = ("postmaster", "abuse")
@@ -175,6 +175,18 @@ def _prune_limit(given: object) -> list[str]:
     return []
 
 
+def _address(given: object) -> list[str]:
+    return [] if given == "" or is_ipv4(given) else [f"{shown(given)} is not an IPv4 address."]
+
+
+def is_ipv4(given: object) -> bool:
+    """Tell whether this is an IPv4 address in the one way that SQL accounts are written."""
+    try:
+        return isinstance(given, str) and str(ipaddress.IPv4Address(given)) == given
+    except ValueError:
+        return False
+
+
 def _either(one: str, other: str) -> Callable[[object], list[str]]:
     def faults(given: object) -> list[str]:
         return [] if given in (one, other) else [f"{shown(given)} is neither {one} nor {other}."]
@@ -193,6 +205,7 @@ _RULES: Mapping[str, Callable[[object], list[str]]] = {
     "mailserver_postmaster": _postmaster,
     "mailserver_dovecot_database": _database,
     "mailserver_postfix_database": _database,
+    "mailserver_address": _address,
     "mailserver_sql_passwords": _sql_passwords,
     "mailserver_trusted_clients": _trusted_clients,
     "mailserver_fail2ban": _boolean,

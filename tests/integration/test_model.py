@@ -1263,7 +1263,7 @@ def test_nothing_that_is_written_into_a_field_reaches_the_server_as_sql(prepared
             assert "faults" in done or any(word in text for word in BEFORE_US), text
         elif done["changed"]:
             _is_stored(prepared, wish)
-        assert "1064" not in text
+        assert "error in your SQL syntax" not in text
         assert "Traceback" not in text
         secret = wish.get("password")
         if isinstance(secret, str) and len(secret) > 8:

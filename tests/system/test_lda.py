@@ -41,5 +41,6 @@ def test_everything_that_is_true_of_delivery_is_true_with_lda(by_lda, hosts):
     assert [done.returncode for done in begun] == [0] * len(hosts)
 
 
+@pytest.mark.long
 def test_a_second_run_with_lda_changes_nothing(by_lda, playbooks):
     assert playbooks.succeed("site", postfix_delivery="lda").changed == {}

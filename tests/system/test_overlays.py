@@ -63,5 +63,6 @@ def test_check_mode_finds_a_broken_setting_too(playbooks, hosts):
     assert failed.output.count("does not accept the new configuration") >= len(hosts)
 
 
+@pytest.mark.long
 def test_nothing_is_left_to_do_after_a_broken_setting_is_gone(playbooks, hosts):
     assert playbooks.succeed("site").changed == {}

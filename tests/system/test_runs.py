@@ -8,6 +8,7 @@ import base64
 import json
 import re
 
+import pytest
 import yaml
 from mailhost import INVENTORY, PEOPLE, TOP, letter
 
@@ -54,10 +55,10 @@ def test_mail_is_proved_by_the_playbook(playbooks, hosts):
         assert re.search(rf"{host.hostname}: port 465, round trip \d", proved.output)
     assert set(proved.counts.values()) == {0}
     for host in hosts:
-        assert host.sql("SELECT COUNT(*) FROM dovecot_users WHERE username LIKE 'mail-probe%'") == [
+        assert host.sql("SELECT COUNT(*) FROM dovecot_users WHERE username LIKE 'mailprobe%'") == [
             "0"
         ]
-        assert host.output("find", "/var/vmail", "-name", "mail-probe*") == ""
+        assert host.output("find", "/var/vmail", "-name", "mailprobe*") == ""
 
 
 def test_a_failing_proof_says_where_and_in_whose_words(playbooks, hosts):
@@ -70,6 +71,7 @@ def test_a_failing_proof_says_where_and_in_whose_words(playbooks, hosts):
     assert "wrong-password-k9" not in failed.output
 
 
+@pytest.mark.long
 def test_new_sql_passwords_come_into_effect(playbooks, hosts):
     before = [host.output("cat", SQL_PASSWORDS) for host in hosts]
     rotated = playbooks.succeed("site", "-vvv", "--diff", mailserver_sql_passwords_rotate=True)

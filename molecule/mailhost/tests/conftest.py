@@ -16,14 +16,20 @@ from mailhost import MailHost
 SERVICES = ("postfix@-", "postfix", "dovecot", "mariadb")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--imap-host", default="", help="the container with the mailboxes")
+    parser.addoption("--database-host", default="", help="the container with the database")
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "delivery: true however mail is delivered, LMTP or LDA")
 
 
 @pytest.fixture(scope="module")
-def mailhost(host):
+def mailhost(host, request):
     """The host under test, as its clients see it."""
-    return MailHost(host.backend.name)
+    others = (request.config.getoption(name) for name in ("--imap-host", "--database-host"))
+    return MailHost(host.backend.name, *others)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -32,6 +38,7 @@ def pytest_runtest_makereport(item, call):
     report = yield
     tested = item.funcargs.get("mailhost") if hasattr(item, "funcargs") else None
     if report.failed and tested:
-        said = tested.journal(*SERVICES, since="-90s")
-        report.sections.append((f"Journal of {tested.name}", said[-6000:]))
+        for one in {tested.name: tested, tested.mailboxes.name: tested.mailboxes}.values():
+            said = one.journal(*SERVICES, since="-90s")
+            report.sections.append((f"Journal of {one.name}", said[-6000:]))
     return report

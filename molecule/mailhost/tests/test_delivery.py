@@ -145,7 +145,7 @@ def test_mail_at_rest_belongs_to_the_mail_user_alone(mailhost):
     mailhost.send(sent)
     mailhost.arrived(ANN, sent)
     (path,) = files_with(mailhost, sent)
-    owner, mode = mailhost.output("stat", "-c", "%U %a", path).split()
+    owner, mode = mailhost.mailboxes.output("stat", "-c", "%U %a", path).split()
     assert owner == "vmail"
     assert mode.endswith("0")
 
@@ -157,7 +157,7 @@ def test_a_script_of_the_person_sorts_their_mail(mailhost):
     )
     sent = letter(OUTSIDE, BOB.address, subject="Sort this, please")
     with mailhost.sieve() as sieve:
-        sieve.starttls(mailhost.tls())
+        sieve.starttls(mailhost.mailboxes.tls())
         assert sieve.login(BOB).startswith("OK")
         sieve.store("sorting", script)
         mailhost.send(sent)
@@ -181,4 +181,4 @@ def test_what_is_delivered_counts_in_the_database(mailhost):
 def files_with(mailhost, sent):
     """The message as it lies on the disk; Dovecot's caches repeat parts of it."""
     search = ("grep", "-rlF", "--exclude=dovecot*", sent.token, "/var/vmail")
-    return mailhost.run(*search, check=False).stdout.split()
+    return mailhost.mailboxes.run(*search, check=False).stdout.split()

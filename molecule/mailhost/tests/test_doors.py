@@ -58,7 +58,7 @@ def test_pop3_lists_the_mail(mailhost, port):
 def test_managesieve_lets_a_person_in_after_starttls(mailhost):
     with mailhost.sieve() as sieve:
         assert '"STARTTLS"' in sieve.capabilities
-        sieve.starttls(mailhost.tls())
+        sieve.starttls(mailhost.mailboxes.tls())
         assert any(line.startswith('"SASL"') and "PLAIN" in line for line in sieve.capabilities)
         assert sieve.login(URSULA).startswith("OK")
 
@@ -121,7 +121,9 @@ def test_imap_refuses_a_wrong_password(mailhost):
 
 
 def test_pop3_refuses_a_wrong_password(mailhost):
-    session = poplib.POP3_SSL(mailhost.ipv4, 995, timeout=30, context=mailhost.tls())
+    session = poplib.POP3_SSL(
+        mailhost.mailboxes.ipv4, 995, timeout=30, context=mailhost.mailboxes.tls()
+    )
     session.user(ANN.username)
     with pytest.raises(poplib.error_proto, match="AUTH"):
         session.pass_("wrong")
@@ -130,7 +132,7 @@ def test_pop3_refuses_a_wrong_password(mailhost):
 
 def test_managesieve_refuses_a_wrong_password(mailhost):
     with mailhost.sieve() as sieve:
-        sieve.starttls(mailhost.tls())
+        sieve.starttls(mailhost.mailboxes.tls())
         assert sieve.login(replace(ANN, password="wrong")).startswith("NO")
 
 
@@ -178,7 +180,7 @@ def test_imap_takes_no_password_in_the_clear(mailhost):
 
 
 def test_pop3_takes_no_name_in_the_clear(mailhost):
-    session = poplib.POP3(mailhost.ipv4, 110, timeout=30)
+    session = poplib.POP3(mailhost.mailboxes.ipv4, 110, timeout=30)
     with pytest.raises(poplib.error_proto):
         session.user(ANN.username)
     session.close()
@@ -219,10 +221,12 @@ def test_a_mailbox_does_not_grow_over_its_quota(mailhost):
 
 @pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1"])
 def test_nobody_speaks_an_old_tls(mailhost, version):
-    context = mailhost.tls()
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    contexts = [mailhost.mailboxes.tls(), mailhost.tls()]
+    for context in contexts:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    imap, smtp = contexts
     with pytest.raises((ssl.SSLError, ConnectionError)):
-        imaplib.IMAP4_SSL(mailhost.ipv4, 993, ssl_context=context, timeout=30)
+        imaplib.IMAP4_SSL(mailhost.mailboxes.ipv4, 993, ssl_context=imap, timeout=30)
     with pytest.raises((ssl.SSLError, ConnectionError, smtplib.SMTPException)):
-        smtplib.SMTP_SSL(mailhost.ipv4, 465, context=context, timeout=30)
+        smtplib.SMTP_SSL(mailhost.ipv4, 465, context=smtp, timeout=30)

@@ -37,7 +37,7 @@ def limits(mailhost, person, **columns):
 
 
 def emptied(mailhost, person):
-    mailhost.run("doveadm", "expunge", "-u", person.username, "mailbox", "*", "all")
+    mailhost.mailboxes.run("doveadm", "expunge", "-u", person.username, "mailbox", "*", "all")
 
 
 def append(session, size):
@@ -146,11 +146,11 @@ def test_accepted_mail_for_a_full_mailbox_waits_for_room(mailhost):
 def test_mail_is_taken_while_dovecot_is_away(mailhost):
     """Whether a mailbox is full cannot be known then; the message waits in the queue."""
     sent = letter(OUTSIDE, SMALL.address)
-    mailhost.run("systemctl", "stop", "dovecot.service")
+    mailhost.mailboxes.run("systemctl", "stop", "dovecot.service")
     try:
         mailhost.send(sent)
     finally:
-        mailhost.run("systemctl", "start", "dovecot.service")
+        mailhost.mailboxes.run("systemctl", "start", "dovecot.service")
     mailhost.run("postqueue", "-f")
     mailhost.arrived(SMALL, sent)
     emptied(mailhost, SMALL)

@@ -63,12 +63,14 @@ def logged_in(mailhost, name):
         mail = mailhost.bare_imap(993)
         stack.callback(mail.shutdown)
         mail.login(one.username, one.password)
-        post = poplib.POP3_SSL(mailhost.ipv4, 995, timeout=90, context=mailhost.tls())
+        post = poplib.POP3_SSL(
+            mailhost.mailboxes.ipv4, 995, timeout=90, context=mailhost.mailboxes.tls()
+        )
         stack.callback(post.close)
         post.user(one.username)
         post.pass_(one.password)
         sieve = stack.enter_context(mailhost.sieve())
-        sieve.starttls(mailhost.tls())
+        sieve.starttls(mailhost.mailboxes.tls())
         assert sieve.login(one).startswith("OK")
         found = Sessions(
             {
@@ -92,16 +94,16 @@ def people(mailhost):
 @pytest.fixture
 def untimed(mailhost):
     """Nothing ends sessions by itself for a while."""
-    mailhost.run("systemctl", "stop", TIMER)
+    mailhost.mailboxes.run("systemctl", "stop", TIMER)
     yield
     # systemd refuses to start a unit again that was started five times in ten seconds.
-    mailhost.run("systemctl", "reset-failed", TIMER)
-    mailhost.run("systemctl", "start", TIMER)
+    mailhost.mailboxes.run("systemctl", "reset-failed", TIMER)
+    mailhost.mailboxes.run("systemctl", "start", TIMER)
 
 
 def looks(mailhost):
     """What the timer does each minute."""
-    mailhost.run("systemctl", "start", SERVICE)
+    mailhost.mailboxes.run("systemctl", "start", SERVICE)
 
 
 def update(mailhost, name, assigned):
@@ -164,17 +166,18 @@ def test_sessions_end_of_whom_tine_locks_out(mailhost, people, untimed, name, as
 
 def test_whom_nothing_happened_to_is_not_named(mailhost, people, untimed):
     with mailhost.imap(PEOPLE["ann"]):
-        said = mailhost.output(*PROGRAM)
+        said = mailhost.mailboxes.output(*PROGRAM)
     assert said == ""
 
 
-def test_the_timer_looks_each_minute_now_and_after_a_boot(host, mailhost):
-    unit = host.service(TIMER)
-    assert unit.is_running
-    assert unit.is_enabled
+def test_the_timer_looks_each_minute_now_and_after_a_boot(mailhost):
+    for state in ("is-active", "is-enabled"):
+        mailhost.mailboxes.run("systemctl", state, TIMER)
     show = ("systemctl", "show", "--value", "--property=NextElapseUSecRealtime", TIMER)
-    until = eventually(lambda: mailhost.output(*show), what="the timer has its next time")
-    seconds = [int(mailhost.output("date", "+%s", f"--date={at}")) for at in (until, "now")]
+    until = eventually(lambda: mailhost.mailboxes.output(*show), what="the timer has its next time")
+    seconds = [
+        int(mailhost.mailboxes.output("date", "+%s", f"--date={at}")) for at in (until, "now")
+    ]
     assert seconds[0] - seconds[1] <= 60
 
 

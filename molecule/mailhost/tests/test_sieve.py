@@ -24,7 +24,7 @@ VACATION = 'require "vacation";\r\nvacation :days 1 "I am away.";\r\n'
 @contextlib.contextmanager
 def managesieve(mailhost, person):
     with mailhost.sieve() as sieve:
-        sieve.starttls(mailhost.tls())
+        sieve.starttls(mailhost.mailboxes.tls())
         assert sieve.login(person).startswith("OK")
         yield sieve
 

@@ -76,7 +76,9 @@ def imap(mailhost, one):
 
 
 def pop3(mailhost, one):
-    session = poplib.POP3_SSL(mailhost.ipv4, 995, timeout=90, context=mailhost.tls())
+    session = poplib.POP3_SSL(
+        mailhost.mailboxes.ipv4, 995, timeout=90, context=mailhost.mailboxes.tls()
+    )
     with contextlib.closing(session):
         session.user(one.username)
         try:
@@ -88,7 +90,7 @@ def pop3(mailhost, one):
 
 def managesieve(mailhost, one):
     with mailhost.sieve() as session:
-        session.starttls(mailhost.tls())
+        session.starttls(mailhost.mailboxes.tls())
         said = session.login(one)
     return None if said.startswith("OK") else said
 
@@ -137,7 +139,7 @@ def takes(mailhost, recipient):
 
 def kept(mailhost, one, sent):
     """Whether the message is in the mailbox, for people who may not look themselves."""
-    found = mailhost.run(
+    found = mailhost.mailboxes.run(
         *("doveadm", "search", "-u", one.username, "mailbox", "INBOX", "header", "message-id"),
         sent.token,
         check=False,

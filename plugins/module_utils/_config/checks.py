@@ -105,7 +105,9 @@ def _dovecot_faults(candidate: Candidate) -> list[str]:
 
 def _sieve_faults(candidate: Candidate) -> list[str]:
     """sievec(1), with the extensions and limits of the staged configuration."""
-    sievec = ["sievec", "-c", candidate.path(candidate.files[-1])]
+    # Whose mail it is does not matter here, and in check mode that user may not be there yet.
+    owner = ["-o", "mail_uid=nobody", "-o", "mail_gid=nogroup"]
+    sievec = ["sievec", "-c", candidate.path(candidate.files[-1]), *owner]
     scripts = [file.path for file in candidate.files if file.path.endswith(".sieve")]
     answers = {
         path: _ask([*sievec, f"{candidate.stage}/{path}", f"{candidate.stage}/checked"], candidate)

@@ -90,7 +90,7 @@ class _Schema:
     def _keep(self, cursor: t.Any, actual: schema.Actual, steps: list[schema.Step]) -> None:
         """What is about to be overwritten or taken away is in a file before.
 
-        The file of a pass that the server interrupted has the tables as they were; they are no more.
+        That of a pass that the server interrupted has the tables as they were, and is kept.
         """
         if self.backup_file or not self.params["backup"]:
             return

@@ -23,8 +23,10 @@ class Protocol:
     name: str
     last_line: re.Pattern[str]
     accepted: re.Pattern[str]
+    challenge: re.Pattern[str]  # it goes on with the login, and asks for the response
     starttls: str
     login: str
+    response: str = " {}"
     hello: str = ""
 
 
@@ -32,30 +34,36 @@ SMTP: t.Final = Protocol(
     name="smtp",
     last_line=re.compile(r"\d{3}( |$)"),
     accepted=re.compile(r"2\d\d"),
+    challenge=re.compile(r"334\b"),
     starttls="STARTTLS",
-    login="AUTH PLAIN {}",
+    login="AUTH PLAIN",
     hello="EHLO mail-probe.invalid",
 )
 IMAP: t.Final = Protocol(
     name="imap",
-    last_line=re.compile(r"(a|\*) (OK|NO|BAD|BYE|PREAUTH)\b", re.IGNORECASE),
+    last_line=re.compile(r"(a|\*) (OK|NO|BAD|BYE|PREAUTH)\b|\+( |$)", re.IGNORECASE),
     accepted=re.compile(r"(a|\*) (OK|PREAUTH)\b", re.IGNORECASE),
+    challenge=re.compile(r"\+"),
     starttls="a STARTTLS",
-    login="a AUTHENTICATE PLAIN {}",
+    login="a AUTHENTICATE PLAIN",
 )
 POP3: t.Final = Protocol(
     name="pop3",
     last_line=re.compile(r"[+-]"),
     accepted=re.compile(r"\+OK"),
+    challenge=re.compile(r"\+( |$)"),
     starttls="STLS",
-    login="AUTH PLAIN {}",
+    login="AUTH PLAIN",
 )
 SIEVE: t.Final = Protocol(
     name="sieve",
-    last_line=re.compile(r"(OK|NO|BYE)\b", re.IGNORECASE),
+    # A challenge is an empty string: quoted, or a literal (RFC 5804 2.1).
+    last_line=re.compile(r'(OK|NO|BYE)\b|""$|\{0\+?\}$', re.IGNORECASE),
     accepted=re.compile(r"OK\b", re.IGNORECASE),
+    challenge=re.compile(r'""|\{'),
     starttls="STARTTLS",
-    login='AUTHENTICATE "PLAIN" "{}"',
+    login='AUTHENTICATE "PLAIN"',
+    response=' "{}"',
 )
 
 PROTOCOLS: t.Final = {
@@ -191,10 +199,17 @@ class Door:
     def log_in(self, login: Login) -> str:
         """What the server answers to this login (RFC 4616)."""
         response = base64.b64encode(login.plain).decode()
-        return self.ask(self.protocol.login.format(response))
+        return self.ask(self.protocol.login + self.protocol.response.format(response))
+
+    def begin_login(self) -> str:
+        """What the server answers to the wish to log in; who asks so tells no secret."""
+        return self.ask(self.protocol.login)
 
     def accepts(self, reply: str) -> bool:
         return self.protocol.accepted.match(reply) is not None
+
+    def goes_on(self, reply: str) -> bool:
+        return self.accepts(reply) or self.protocol.challenge.match(reply) is not None
 
     def close(self) -> None:
         if hasattr(self, "connection"):

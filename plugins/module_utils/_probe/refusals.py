@@ -67,7 +67,7 @@ class Suspect:
             if self.disabled and port != 25:
                 yield Refusal("disabled_login", port, _login(self.disabled))
             if port not in TLS_AT_ONCE:
-                yield Refusal("cleartext_login", port, _login(self.login), tls=False)
+                yield Refusal("cleartext_login", port, Door.begin_login, tls=False)
 
     def _at_the_entrance(self) -> t.Iterator[Refusal]:
         """From where the connection comes from by itself: mynetworks may do more."""
@@ -134,6 +134,6 @@ def _answer(host: Host, refusal: Refusal) -> tuple[str, str]:
             reply = refusal.attempt(door)
         except (Refused, OSError) as cause:
             return said(cause), "this could not be tried: check that the service answers there"
-    if door.accepts(reply):
+    if door.goes_on(reply):
         return reply, f"expected a refusal: {ADVICE[refusal.name]}"
     return reply, f"expected a refusal for good: {TRY_LATER}" if TEMPORARY.match(reply) else ""

@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pymysql
+from pymysql.constants.CLIENT import SSL
+from pymysql.constants.CR import CR_SSL_CONNECTION_ERROR
 
 OPTIONS = "/etc/dovecot/end-sessions.cnf"
 STATE = "/var/lib/groupware-mailserver/ended-sessions"
@@ -86,9 +88,18 @@ def end() -> int:
     return 1 if lasting else 0
 
 
+class SocketOrTLS(pymysql.connections.Connection):
+    """A socket, or TLS: PyMySQL before 1.2 goes on in clear where a server offers no TLS."""
+
+    def _request_authentication(self) -> None:
+        if not self.unix_socket and not self.server_capabilities & SSL:
+            raise pymysql.OperationalError(CR_SSL_CONNECTION_ERROR, f"{self.host} offers no TLS")
+        super()._request_authentication()
+
+
 def connected() -> Any:
     """The database; a statement that waits for somebody's lock does not wait for ever."""
-    return pymysql.connect(read_default_file=OPTIONS, autocommit=True, read_timeout=20)
+    return SocketOrTLS(read_default_file=OPTIONS, autocommit=True, read_timeout=20)
 
 
 class Memory(NamedTuple):

@@ -18,6 +18,11 @@ from ansible.template import Templar
 
 ROLES = Path(__file__).parents[3] / "roles"
 KNOWN = {
+    "inventory_hostname": "mail",
+    "groups": dict.fromkeys(
+        ("mailserver_database", "mailserver_imap", "mailserver_smtp"), ["mail"]
+    ),
+    "hostvars": {},
     "mailserver_hostname": "mail.example.org",
     "mailserver_domains": ["example.org"],
     "mailserver_users": [{"address": "ann@example.org"}],

@@ -51,7 +51,9 @@ def dovecot_connections(generation: str) -> int:
 @pytest.mark.parametrize("postfix", ["postfix", "postfix-other"])
 @pytest.mark.parametrize("generation", ["2.3", "2.4"])
 def test_the_server_lets_in_all_that_the_services_can_open(postfix: str, generation: str):
-    needed = postfix_connections(postfix) + dovecot_connections(generation) + OTHERS
+    # An SMTP host of its own has a Dovecot of its own for logins.
+    logins = DOVECOT_WORKERS
+    needed = postfix_connections(postfix) + dovecot_connections(generation) + logins + OTHERS
     assert needed <= defaults("mariadb")["mariadb_max_connections"]
 
 

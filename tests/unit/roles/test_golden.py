@@ -17,6 +17,19 @@ HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
 POSTFIX = {"role": "postfix", "set": "__postfix_files"}
 DOVECOT = {"role": "dovecot", "set": "__dovecot_files"}
+# The hosts of a mail system on three.
+SPLIT = {
+    "groups": {f"mailserver_{part}": [part] for part in ("database", "imap", "smtp")},
+    "hostvars": {
+        part: {
+            "mailserver_address": f"10.0.0.{number}",
+            "mailserver_hostname": f"{part}.example.org",
+        }
+        for number, part in enumerate(("database", "imap", "smtp"), 1)
+    },
+}
+IMAP = {**SPLIT, "inventory_hostname": "imap", **SPLIT["hostvars"]["imap"]}
+SMTP = {**SPLIT, "inventory_hostname": "smtp", **SPLIT["hostvars"]["smtp"]}
 CASES = {
     "postfix": {**POSTFIX, "variables": {}},
     "postfix-other": {
@@ -49,6 +62,11 @@ CASES = {
         },
     },
     "dovecot-2.4": {**DOVECOT, "variables": {"__dovecot_generation": "2.4"}},
+    "postfix-split": {**POSTFIX, "variables": SMTP},
+    "dovecot-2.3-split": {**DOVECOT, "variables": {**IMAP, "__dovecot_generation": "2.3"}},
+    "dovecot-2.4-split": {**DOVECOT, "variables": {**IMAP, "__dovecot_generation": "2.4"}},
+    "dovecot-2.3-logins": {**DOVECOT, "variables": {**SMTP, "__dovecot_generation": "2.3"}},
+    "dovecot-2.4-logins": {**DOVECOT, "variables": {**SMTP, "__dovecot_generation": "2.4"}},
     "dovecot-2.4-other": {
         **DOVECOT,
         "variables": {

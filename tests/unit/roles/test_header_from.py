@@ -113,6 +113,21 @@ def test_the_file_of_postfix_is_understood(case):
     assert ("o''neil%office@example.org" in query) == (case == "postfix-other")
 
 
+@pytest.mark.parametrize(
+    ("case", "place"),
+    [
+        ("postfix", {"unix_socket": "/run/mysqld/mysqld.sock"}),
+        (
+            "postfix-split",
+            {"host": "10.0.0.1", "ssl": {"ca": "/etc/ssl/groupware-mailserver/ca.pem"}},
+        ),
+    ],
+)
+def test_the_database_is_where_postfix_finds_it(case, place):
+    content = (GOLDEN / case / "sql/sql-sender_login_maps.cf").read_text()
+    assert sender_map.place(sender_map.parsed(content)) == place
+
+
 def test_what_the_filter_cannot_expand_is_an_error():
     with pytest.raises(KeyError):
         sender_map.expanded("SELECT '%u'", "ann@example.org")

@@ -16,6 +16,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import pymysql
+from pymysql.constants.CLIENT import SSL
+from pymysql.constants.CR import CR_SSL_CONNECTION_ERROR
 
 SECONDS = 5  # for one answer of the database
 
@@ -80,15 +82,18 @@ class SenderMap:
         self._connection = None
 
 
+class SocketOrTLS(pymysql.connections.Connection):
+    """A socket, or TLS: PyMySQL before 1.2 goes on in clear where a server offers no TLS."""
+
+    def _request_authentication(self) -> None:
+        if not self.unix_socket and not self.server_capabilities & SSL:
+            raise pymysql.OperationalError(CR_SSL_CONNECTION_ERROR, f"{self.host} offers no TLS")
+        super()._request_authentication()
+
+
 def connected(settings: Mapping[str, str]) -> Any:
     """The database of a file of mysql_table(5)."""
-    host = settings["hosts"]
-    place = (
-        {"unix_socket": host.partition(":")[2]}
-        if host.startswith("unix:")
-        else {"host": host.removeprefix("inet:")}
-    )
-    return pymysql.connect(
+    return SocketOrTLS(
         user=settings["user"],
         password=settings["password"],
         database=settings["dbname"],
@@ -98,8 +103,16 @@ def connected(settings: Mapping[str, str]) -> Any:
         connect_timeout=SECONDS,
         read_timeout=SECONDS,
         write_timeout=SECONDS,
-        **place,
+        **place(settings),
     )
+
+
+def place(settings: Mapping[str, str]) -> dict[str, Any]:
+    """Where the database is: a socket, or a host whose certificate and name are verified."""
+    kind, _colon, where = settings["hosts"].partition(":")
+    if kind == "unix":
+        return {"unix_socket": where}
+    return {"host": where, "ssl": {"ca": settings["tls_CAfile"]}}
 
 
 def parsed(content: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ GOOD = {
     "mailserver_postmaster": "postmaster@example.org",
     "mailserver_dovecot_database": "dovecot",
     "mailserver_postfix_database": "postfix",
+    "mailserver_address": "10.0.0.1",
     "mailserver_sql_passwords": {"dovecot": "a1!&()*+,-./:;=>?@[]^_{|}~"},
     "mailserver_trusted_clients": ["192.0.2.10", "2001:db8:5::/64"],
     "mailserver_fail2ban": False,

@@ -184,3 +184,30 @@ def imap(pem, **answers):
             yield server.server_address[1], server.heard
         finally:
             server.shutdown()
+
+
+class Lines(socketserver.StreamRequestHandler):
+    """Says one thing at first and after each line, until there is nothing left to say."""
+
+    def handle(self):
+        first, *rest = self.server.said
+        self.say(first)
+        for said in rest:
+            self.server.heard.append(self.rfile.readline().decode().strip())
+            self.say(said)
+
+    def say(self, text):
+        self.wfile.write(text.encode() + b"\r\n")
+
+
+@contextlib.contextmanager
+def lines(said):
+    """A server without TLS that says this; yields its port and the lines that it has heard."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Lines) as server:
+        server.daemon_threads = True
+        server.said, server.heard = said, []
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        try:
+            yield server.server_address[1], server.heard
+        finally:
+            server.shutdown()
