@@ -66,7 +66,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("service", list(SETTINGS))
+@pytest.mark.parametrize("service", ["dovecot", pytest.param("postfix", marks=pytest.mark.long)])
 def test_a_service_gets_what_a_killed_run_has_left(playbooks, hosts, service):
     site = ("site", "--tags", service)
     settings = SETTINGS[service]

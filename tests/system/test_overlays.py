@@ -43,7 +43,17 @@ def standing(host):
     return host.output("sh", "-c", f"find {' '.join(FILES)} -type f | sort | xargs sha256sum")
 
 
-@pytest.mark.parametrize(("overlay", "words"), BROKEN.values(), ids=BROKEN)
+# One of each kind for every change.
+LONG = {"ipv7", "requird", "many"}
+
+
+@pytest.mark.parametrize(
+    ("overlay", "words"),
+    [
+        pytest.param(*broken, id=name, marks=[pytest.mark.long] * (name in LONG))
+        for name, broken in BROKEN.items()
+    ],
+)
 def test_a_broken_setting_fails_the_play_and_mail_goes_on(playbooks, hosts, overlay, words):
     before = [standing(host) for host in hosts]
     (variable,) = overlay
