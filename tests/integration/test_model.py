@@ -1244,7 +1244,7 @@ BEFORE_US = ("argument", "value of", "parameters", "Elements value", "Unable to"
 
 
 def test_nothing_that_is_written_into_a_field_reaches_the_server_as_sql(prepared: Host):
-    manner = settings(max_examples=150, deadline=None, phases=[Phase.generate], derandomize=True)
+    manner = settings(max_examples=300, deadline=None, phases=[Phase.generate], derandomize=True)
     outcomes = {"stored": 0, "refused": 0}
 
     @manner
