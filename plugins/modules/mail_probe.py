@@ -296,6 +296,7 @@ failed_step:
 """
 
 import typing as t
+from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.groupware.mailserver.plugins.module_utils._edge import reporting
@@ -363,6 +364,7 @@ def travel(module: AnsibleModule, journey: Journey) -> dict[str, t.Any]:
 
 
 def host(params: dict[str, t.Any]) -> Host:
+    """Where the doors are; whatever certificate they present."""
     name = params["server_name"] or params["smtp_host"]
     return Host(params["smtp_host"], name, params["timeout"])
 
@@ -374,7 +376,9 @@ def suspect(params: dict[str, t.Any]) -> refusals.Suspect:
         disabled = Login(params["disabled_username"], params["disabled_password"])
     unknown = params["unknown_recipient"]
     return refusals.Suspect(
-        host=host(params),
+        host=replace(
+            host(params), ca_path=params["ca_path"], validate_certs=params["validate_certs"]
+        ),
         ports=known_ports(params["ports"]),
         addresses=params["addresses"],
         login=Login(params["username"], params["password"]),

@@ -103,6 +103,8 @@ class Host:
     address: str
     name: str
     timeout: float
+    ca_path: str | None = None
+    validate_certs: bool = False
 
     def addresses(self) -> list[str]:
         """All that the name stands for, IPv4 and IPv6."""
@@ -120,8 +122,8 @@ class Host:
                 port=port,
                 security="tls" if port in TLS_AT_ONCE else "starttls",
                 name=self.name,
-                ca_path=None,
-                validate_certs=False,
+                ca_path=self.ca_path,
+                validate_certs=self.validate_certs,
                 timeout=self.timeout,
             )
         )

@@ -23,7 +23,7 @@ STAMPS = Path("/var/lib/groupware-mailserver")
 
 
 def main(certificate: str, key: str) -> int:
-    """Bring the pair into effect; 1 if no service should be made to read it."""
+    """Bring the pair into effect; 1 if a service did not read it, or none should."""
     # Taken first: what changes from here on is seen at the next look.
     now = {path: fingerprint(Path(path)) for path in (certificate, key)}
     behind = list(services_behind(now))
@@ -32,10 +32,18 @@ def main(certificate: str, key: str) -> int:
         names = ", ".join(stamp.stem for stamp in behind)
         print(f"{fault} Not reloaded: {names}.", file=sys.stderr)
         return 1
-    for stamp in behind:
-        subprocess.run(["systemctl", "try-reload-or-restart", stamp.stem], check=True)
-        remember(stamp, now)
-        print(f"{stamp.stem} presents {certificate} as it is now")
+    # A service that fails doesn't keep the others from the new one; it is tried at the next look.
+    return max([in_effect(stamp, certificate, now) for stamp in behind], default=0)
+
+
+def in_effect(stamp: Path, certificate: str, now: Mapping[str, str]) -> int:
+    """Make one service read the pair; 1 if it did not."""
+    service = stamp.stem
+    if subprocess.run(["systemctl", "try-reload-or-restart", service], check=False).returncode:
+        print(f"{service} was not reloaded: see journalctl -u {service}", file=sys.stderr)
+        return 1
+    remember(stamp, now)
+    print(f"{service} presents {certificate} as it is now")
     return 0
 
 

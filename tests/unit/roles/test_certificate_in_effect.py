@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 from ansible_collections.groupware.mailserver.plugins.module_utils._config.effect import stamp
@@ -59,3 +60,18 @@ def test_what_does_not_fit_is_told(tmp_path):
     old = str(probe_servers.certificate(tmp_path, "old.test", days=-1))
     assert "has expired (notAfter=" in program.fault_of(old, old)
     assert "no such file or directory" in program.fault_of(one, str(tmp_path / "none"))
+
+
+def test_a_service_that_fails_leaves_the_others_to_be_reloaded(stamps, tmp_path, monkeypatch):
+    path = str(probe_servers.certificate(tmp_path, "mail.example.org"))
+    reads = stamp([], [path], {})
+    for service in ("dovecot", "postfix"):
+        (stamps / f"{service}.loaded").write_text(reads)
+    with open(path, "a") as renewed:
+        renewed.write("\n")
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text("#!/bin/sh\ntest $2 != dovecot\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert program.main(path, path) == 1
+    assert [behind.stem for behind in program.services_behind(now(Path(path)))] == ["dovecot"]

@@ -146,3 +146,17 @@ def test_what_the_filter_cannot_expand_is_an_error():
 )
 def test_extensions_are_those_of_postfix(address, delimiters, bare):
     assert sender_map.without_extension(address, delimiters) == bare
+
+
+def test_who_names_too_many_authors_is_refused():
+    own = ("From", f"Ann <{ANN}>".encode())
+    more = ("Resent-From", ANN.encode())
+    decision.check([own, *[more] * (decision.MOST - 1)], ANN, owners)
+    with pytest.raises(decision.Refused, match=f"at most {decision.MOST}"):
+        decision.check([own, *[more] * decision.MOST], ANN, owners)
+
+
+@pytest.mark.parametrize("name", ["boss @ example.org", "a@b@example.org", f"{ANN}@evil.test"])
+def test_an_address_is_seen_wherever_its_sign_stands(name):
+    with pytest.raises(decision.Refused):
+        decision.check([("From", f'"{name}" <{ANN}>'.encode())], ANN, owners)

@@ -13,7 +13,7 @@ import re
 import sys
 
 import Milter
-from header_from import CLAIMING, Refused, check
+from header_from import CLAIMING, MOST, Refused, check
 from sender_map import SenderMap, Unavailable
 
 SECONDS = 60  # for one answer of Postfix
@@ -37,7 +37,7 @@ class HeaderFrom(Milter.Base):
     @Milter.noreply
     @Milter.decode("bytes")
     def header(self, name: str, value: bytes) -> int:
-        if name.strip().lower() in CLAIMING:
+        if name.strip().lower() in CLAIMING and len(self._headers) <= MOST:
             self._headers.append((name, value))
         return Milter.CONTINUE
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 # Resent-From does not excuse a foreign From: readers see the From.
 CLAIMING = ("from", "sender", "resent-from", "resent-sender")
 LONGEST = 4096  # bytes of one header
+MOST = 20  # headers: each address in them is asked for
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -39,7 +40,7 @@ _MAILBOXES = re.compile(rf"{_MAILBOX}(?:,{_MAILBOX})*")
 # As lenient as the programs of readers: also inside words and quotes, and with blanks in it.
 _ENCODED = re.compile(r"=\?([^?\s]*)\?([bq])\?(.*?)\?=", re.IGNORECASE | re.DOTALL)
 _ENCODED_RUN = re.compile(rf"{_ENCODED.pattern}(?:\s*{_ENCODED.pattern})*", _ENCODED.flags)
-_AROUND_AT = re.compile(r"""[^\s@<>"(),;:]*\s*@\s*[^\s@<>"(),;:]*""")
+_RUN = re.compile(r"""[^\s<>"(),;:]*""")
 
 
 class Refused(Exception):
@@ -63,6 +64,8 @@ def check(
 def _claims(headers: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, str]]:
     """Every header that claims an address, with the address in lower case."""
     values = [(name.strip().lower(), value) for name, value in headers]
+    if len(values) > MOST:
+        raise Refused(f"expected at most {MOST} headers that name an author, found more")
     for name, most in (("from", 1), ("sender", 1)):
         count = sum(name == other for other, _value in values)
         if count > most or (name == "from" and not count):
@@ -128,11 +131,19 @@ def _after_comment(name: str, text: str, start: int) -> int:
 def _visible(text: str) -> Iterator[str]:
     """Whatever looks like an address, wherever it stands, once all is decoded."""
     shown = _plain(_ENCODED_RUN.sub(_decoded, text))
-    for piece in _AROUND_AT.findall(shown):
-        address = re.sub(r"\s", "", piece).strip("'.[]{}")
+    # No pattern searches for all of it: where there is no @, that takes the square of the length.
+    for before, after in itertools.pairwise(shown.split("@")):
+        local = _run(before.rstrip()[::-1])[::-1]
+        address = f"{local}@{_run(after.lstrip())}".strip("'.[]{}")
         # "Team @ Work" is a name.
         if "." in address.partition("@")[2]:
             yield address
+
+
+def _run(text: str) -> str:
+    """What a reader could take for a part of an address, at the beginning of the text."""
+    found = _RUN.match(text)
+    return found[0] if found else ""
 
 
 def _plain(text: str) -> str:

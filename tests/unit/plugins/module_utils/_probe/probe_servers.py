@@ -193,7 +193,11 @@ class Lines(socketserver.StreamRequestHandler):
         first, *rest = self.server.said
         self.say(first)
         for said in rest:
-            self.server.heard.append(self.rfile.readline().decode().strip())
+            line = self.rfile.readline()
+            # A connection that says nothing is one that was looked for and not used.
+            if not line:
+                return
+            self.server.heard.append(line.decode().strip())
             self.say(said)
 
     def say(self, text):

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import ssl
+from dataclasses import replace
 
 import pytest
 from ansible_collections.groupware.mailserver.plugins.module_utils._probe import doors, refusals
@@ -91,3 +93,17 @@ def test_a_login_with_tls_carries_the_response(name, monkeypatch):
     response = base64.b64encode(LOGIN.plain).decode()
     said = f'"{response}"' if name == "sieve" else response
     assert heard[-1] == f"{begin} {said}"
+
+
+def test_a_server_that_cannot_prove_its_name_gets_no_password(tmp_path, monkeypatch):
+    pem = servers.certificate(tmp_path, "mail.example.org")
+    known = (LOGIN.username, LOGIN.password)
+    with servers.smtp(pem, servers.Post(), known=known) as port:
+        monkeypatch.setitem(doors.PROTOCOLS, port, doors.SMTP)
+        strict = doors.Host("127.0.0.1", "mail.example.org", 5.0, validate_certs=True)
+        trusting = replace(strict, ca_path=str(pem))
+        for host, refusal in ((strict, True), (trusting, False)):
+            with contextlib.closing(host.door(port)) as door:
+                expected = pytest.raises(ssl.SSLCertVerificationError)
+                with expected if refusal else contextlib.nullcontext():
+                    door.open()
