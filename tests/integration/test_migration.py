@@ -575,6 +575,14 @@ def test_what_would_stop_a_run_is_told_before_it_starts(
     assert (defined(old), everything(old)) == before
 
 
+def test_an_owner_that_is_no_id_is_refused(old: OldHost, migrate: dict):
+    old.build("D6", "S3", FEW)
+    before = everything(old)
+    with pytest.raises(Failed, match="is not a client_idnr: expected 1 to 40"):
+        old.run("mail_schema", **{**migrate, "client_idnr": "x', email = 'x"})
+    assert everything(old) == before
+
+
 def test_a_mysql_is_told_from_a_mariadb(collections: Path, tmp_path: Path):
     """MariaDB can be made to say that it is another version."""
     directory = Path(tempfile.mkdtemp(prefix="mailserver-"))

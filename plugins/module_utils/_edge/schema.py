@@ -13,6 +13,7 @@ from .. import _connection
 from .._accounts import dump, generations, migration, private_file, schema, stock
 from .._accounts.errors import MissingDatabase, NoBackup
 from .._accounts.store import inspect
+from .._accounts.wanted import owner_id
 from . import reporting, server
 
 if t.TYPE_CHECKING:
@@ -47,6 +48,8 @@ class _Schema:
         self.params = module.params
         self.server = server
         self.names = _connection.names(module.params)
+        given = module.params["client_idnr"]
+        self.owner = owner_id(given) if given else None
         self.found = generations.generation_of(self.names, schema.Actual())
         self.backup_file = ""
 
@@ -82,7 +85,7 @@ class _Schema:
             return cursor.fetchall()
 
         if self.params["state"] == "current":
-            return migration.steps(self.names, actual, ask, self.params["client_idnr"])
+            return migration.steps(self.names, actual, ask, self.owner)
         if self.params["state"] == "stock":
             return stock.steps(self.names, actual, ask)
         return schema.steps(self.names, actual)
