@@ -243,6 +243,11 @@ class _Patience:
             raise DatabaseRefuses(_words(error), code) from None
 
 
+def overtaken(words: str) -> Exception:
+    """What an attempt raises to be made again: the server says the same of a changed record."""
+    return t.cast(Exception, pymysql.OperationalError(1020, words))
+
+
 def _code(error: Exception) -> int:
     code = error.args[0] if error.args else 0
     return code if isinstance(code, int) else -1

@@ -42,9 +42,9 @@ def address(number: int) -> str:
 class Tine:
     """Writes as tine does: no lock, all destinations deleted and inserted again at every save."""
 
-    def __init__(self, host: Host, transactions: bool = True) -> None:
+    def __init__(self, host: Host, transactions: bool = True, pause: float = 0) -> None:
         self.host = host
-        self.transactions = transactions
+        self.pause = pause  # seconds for which a person that is being saved has no destinations
         self.connection = host.mariadb.connect()
         self.connection.autocommit(not transactions)
         self.saves = 0
@@ -74,6 +74,7 @@ class Tine:
     def _destinations(self, number: int) -> None:
         userid = userid_of(number)
         self._run("DELETE FROM {smtp_destinations} WHERE userid = %s", userid)
+        self.stop.wait(self.pause)
         for source, destination, flag in routes_of(number):
             self._run(
                 "INSERT INTO {smtp_destinations} (userid, source, destination, dispatch_address) "
@@ -102,6 +103,7 @@ class Tine:
         while not self.stop.is_set():
             try:
                 self.saved(self.saves % TINE_PEOPLE)
+                self.stop.wait(3 * self.pause)
             except pymysql.MySQLError as fault:
                 self.connection.rollback()
                 if fault.args[0] not in (1205, 1213, 1020):
@@ -219,6 +221,24 @@ def test_a_quota_of_a_person_of_tine_changes_while_tine_saves_it(
     assert tine.saves > turns
     assert as_tine_left_it(busy)
     assert {row["password"] for row in busy.rows("dovecot_users")} == {HASH}
+
+
+def test_a_person_whom_tine_is_just_saving_gets_no_rows_of_ours(busy: Host):
+    """Without a transaction, everybody can see that there are no destinations for a moment."""
+    with Tine(busy, transactions=False, pause=0.02) as tine:
+        for turn in range(1, 11):
+            said = {"client_idnr": TINE, "quota": f"{turn}G"}
+            assert busy.user(address(turn % TINE_PEOPLE), **said)["changed"]
+    assert tine.faults == []
+    assert as_tine_left_it(busy)
+
+
+def test_a_person_who_stays_without_destinations_gets_them_back(busy: Host):
+    busy.sql(f"DELETE FROM {busy.table('smtp_destinations')} WHERE userid = %s", userid_of(0))
+    said = {"client_idnr": TINE, "quota": "1G"}
+    assert busy.user(address(0), **said)["changed"]
+    assert busy.destinations(userid_of(0)) == {(address(0), address(0), 0)}
+    assert not busy.user(address(0), **said)["changed"]
 
 
 @pytest.mark.parametrize("turns", [10, pytest.param(500, marks=LONG)])

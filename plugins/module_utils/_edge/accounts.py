@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
 STATE = "/var/lib/groupware-mailserver"
 MEMORY = f"{STATE}/verified-passwords"
 UNCHANGED = f"{STATE}/unchanged-accounts"
+BARE = 8  # readings, in about two seconds, after which an account has no destinations indeed
 LARGE = 1 << 16  # bytes of a wish from which on it is worth asking whether anything has changed
 
 _SCHEME = {"type": "str", "choices": list(passwords.SCHEMES), "no_log": False}
@@ -197,6 +198,7 @@ class _Accounts:
         self.record = unchanged.Record(UNCHANGED, _place(module.params))
         self.wish: bytes | None = None  # the digest of a large one
         self.plans: dict[int, list[Change]] = {}  # by what was read and asked
+        self.bare: dict[str, int] = {}  # userid: how often it was seen without destinations
         self.limit = Limit.parse(module.params.get("prune_limit") or "0")
 
     def recall(self, entries: t.Any) -> int | None:
@@ -333,10 +335,28 @@ class _Accounts:
             if not store.ready:
                 raise SchemaNotReady(store.lacking)
             changes = self._judged(store, store.load(wishes, locked=True), wishes, written)
+            if self._in_a_save(changes):
+                raise _connection.overtaken("somebody is saving an account")
             store.apply(changes, self.keyring.hashed)
             return changes
 
         return attempt
+
+    def _in_a_save(self, changes: t.Iterable[Change]) -> bool:
+        """Whether somebody may be about to write the destinations that these add.
+
+        Who saves an account without a transaction deletes its destinations and inserts them again.
+        Ours would stand in the way in between; whoever stays without any gets them.
+        """
+        bare = [
+            change.before.userid
+            for change in changes
+            if change.before and change.before.smtp and not change.before.destinations
+            if change.after and change.after.destinations
+        ]
+        for userid in bare:
+            self.bare[userid] = self.bare.get(userid, 0) + 1
+        return any(self.bare[userid] < BARE for userid in bare)
 
 
 class Unfinished(MailhostError):
