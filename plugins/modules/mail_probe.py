@@ -41,8 +41,9 @@ options:
       - V(certificates) looks at the certificate that every one of O(ports) presents, after STARTTLS
         where the port does not begin with TLS, and compares it with the first one in
         O(certificate_file).
-      - V(refusals) tries to relay without a login, to reach nobody, to send as somebody else and
-        without a login, to log in as somebody disabled, and to log in without TLS.
+      - V(refusals) tries to relay without a login, to reach nobody, to send more than a mailbox
+        holds, to send as somebody else and without a login, to log in as somebody disabled, and to
+        log in without TLS.
     type: str
     choices: [delivery, certificates, refusals]
     default: delivery
@@ -70,6 +71,11 @@ options:
     type: str
   unknown_recipient:
     description: An address that nobody has, in a domain of the host that has no catch-all.
+    type: str
+  small_recipient:
+    description:
+      - An address whose mailbox holds less than the largest message that the host takes.
+      - O(probe=refusals) announces a message of that size to it.
     type: str
   smtp_host:
     description: The host or address of the submission service; with the other probes, of all.
@@ -195,6 +201,7 @@ EXAMPLES = r"""
     disabled_username: eve@example.org
     disabled_password: "{{ eve_password }}"
     unknown_recipient: nobody@example.org
+    small_recipient: bob@example.org
 """
 
 RETURN = r"""
@@ -230,8 +237,8 @@ refusals:
   contains:
     name:
       description:
-        - C(relay), C(unknown_recipient), C(forged_sender), C(no_login), C(disabled_login) or
-          C(cleartext_login).
+        - C(relay), C(unknown_recipient), C(over_quota), C(forged_sender), C(no_login),
+          C(disabled_login) or C(cleartext_login).
       type: str
     server:
       description: The address, port and protocol.
@@ -329,6 +336,7 @@ OPTIONS = {
     "disabled_username": {"type": "str"},
     "disabled_password": {"type": "str", "no_log": True},
     "unknown_recipient": {"type": "str"},
+    "small_recipient": {"type": "str"},
     "smtp_host": {"type": "str", "required": True},
     "smtp_port": {"type": "int", "default": 587},
     "smtp_security": {"type": "str", "choices": ["starttls", "tls"], "default": "starttls"},
@@ -374,7 +382,7 @@ def suspect(params: dict[str, t.Any]) -> refusals.Suspect:
     disabled = None
     if params["disabled_username"]:
         disabled = Login(params["disabled_username"], params["disabled_password"])
-    unknown = params["unknown_recipient"]
+    unknown, small = params["unknown_recipient"], params["small_recipient"]
     return refusals.Suspect(
         host=replace(
             host(params), ca_path=params["ca_path"], validate_certs=params["validate_certs"]
@@ -385,6 +393,7 @@ def suspect(params: dict[str, t.Any]) -> refusals.Suspect:
         sender=address("sender", params["sender"] or params["username"]),
         disabled=disabled,
         unknown_recipient=address("unknown_recipient", unknown) if unknown else None,
+        small_recipient=address("small_recipient", small) if small else None,
     )
 
 

@@ -124,7 +124,7 @@ def suspect(mailhost, **said):
 
 
 def test_what_must_be_refused_is_refused(mailhost):
-    tried, faults = refusals.look(suspect(mailhost))
+    tried, faults = refusals.look(suspect(mailhost, small_recipient=PEOPLE["small"].address))
     assert faults == []
     assert {entry["name"] for entry in tried} == set(refusals.ADVICE) - {"disabled_login"}
 
@@ -132,15 +132,18 @@ def test_what_must_be_refused_is_refused(mailhost):
 def test_what_is_accepted_is_told_with_its_port_and_without_a_password(mailhost):
     """Bob is not disabled, and Ann is somebody."""
     bob = Login(BOB.username, BOB.password)
-    surprising = suspect(mailhost, disabled=bob, unknown_recipient=ANN.address)
+    surprising = suspect(
+        mailhost, disabled=bob, unknown_recipient=ANN.address, small_recipient=ANN.address
+    )
     _tried, faults = refusals.look(surprising)
     doors = sorted(fault.partition("; ")[0].split(": ")[:2] for fault in faults)
     logins = [
         ["disabled_login", str(surprising.host.door(port))] for port in PROTOCOLS if port != 25
     ]
     entrances = [
-        ["unknown_recipient", str(surprising.host.door(25, address=address))]
+        [name, str(surprising.host.door(25, address=address))]
         for address in surprising.addresses
+        for name in ("unknown_recipient", "over_quota")
     ]
     assert doors == sorted(logins + entrances)
     assert BOB.password not in "".join(faults)

@@ -82,6 +82,7 @@ SUBMISSION: t.Final = (587, 465)
 # the address of a client that fails wait: on the host itself, probes come from this address.
 ELSEWHERE: t.Final = "127.0.0.2"
 LONGEST_REPLY: t.Final = 200
+SIZE: t.Final = re.compile(r"250[ -]SIZE (\d+)$", re.IGNORECASE)
 
 
 def known_ports(ports: t.Iterable[int]) -> list[int]:
@@ -137,6 +138,7 @@ class Door:
         self.protocol = PROTOCOLS[server.port]
         self.context: Context = server.context()
         self.connection: socket.socket
+        self.size = 0  # bytes of the largest message, as SMTP says it (RFC 1870); 0 is no limit
 
     def __str__(self) -> str:
         return f"{self.server} ({self.protocol.name})"
@@ -190,6 +192,8 @@ class Door:
             if not line:
                 raise Refused("the connection was closed without a word")
             text = line.decode("utf-8", "replace").rstrip()
+            if size := SIZE.match(text):
+                self.size = int(size[1])
             if self.protocol.last_line.match(text):
                 return text[:LONGEST_REPLY]
 

@@ -16,10 +16,12 @@ from .doors import SUBMISSION, TLS_AT_ONCE, Door, Host
 from .errors import TEMPORARY, TRY_LATER, Refused, said, without_secrets
 
 STRANGER: t.Final = "somebody@example.com"  # RFC 2606: nobody hosts it
+UNLIMITED: t.Final = 1 << 30  # bytes of a message for a server that names no limit
 
 ADVICE: t.Final = {
     "relay": "it relays for strangers: check mynetworks and smtpd_relay_restrictions",
     "unknown_recipient": "it takes mail for nobody: check virtual_mailbox_maps and catch-alls",
+    "over_quota": "a full mailbox is not known at RCPT: check quota-status and its policy service",
     "forged_sender": "people send as others: check smtpd_sender_login_maps and master.cf",
     "no_login": "submission takes mail without a login: check its restrictions in master.cf",
     "disabled_login": "who is disabled comes in: check the password query of Dovecot",
@@ -50,6 +52,7 @@ class Suspect:
     sender: str
     disabled: Login | None
     unknown_recipient: str | None
+    small_recipient: str | None = None  # whose mailbox holds less than a message may be large
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -75,6 +78,8 @@ class Suspect:
             attempts = {"relay": [_recipient(sender, STRANGER) for sender in ("", self.sender)]}
             if self.unknown_recipient:
                 attempts["unknown_recipient"] = [_recipient("", self.unknown_recipient)]
+            if self.small_recipient:
+                attempts["over_quota"] = [_largest(self.small_recipient)]
             for name, attempted in attempts.items():
                 for attempt in attempted:
                     yield Refusal(name, 25, attempt, address, as_stranger=False, tls=False)
@@ -104,6 +109,16 @@ def _recipient(sender: str, recipient: str) -> t.Callable[[Door], str]:
 
     def attempt(door: Door) -> str:
         reply = door.ask(f"MAIL FROM:<{sender}>")
+        return door.ask(f"RCPT TO:<{recipient}>") if door.accepts(reply) else reply
+
+    return attempt
+
+
+def _largest(recipient: str) -> t.Callable[[Door], str]:
+    """The reply to RCPT for a message as large as the server takes any (RFC 1870)."""
+
+    def attempt(door: Door) -> str:
+        reply = door.ask(f"MAIL FROM:<> SIZE={door.size or UNLIMITED}")
         return door.ask(f"RCPT TO:<{recipient}>") if door.accepts(reply) else reply
 
     return attempt
