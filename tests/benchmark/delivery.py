@@ -79,8 +79,9 @@ def sources(recipients: int) -> list[list[str]]:
     if recipients == 1:
         number = str(MESSAGES // PEOPLE)
         return [[*said, "-m", number, "-t", address] for address in ADDRESSES]
-    number = str(MESSAGES // recipients)
-    return [[*said, "-s", "10", "-m", number, "-r", str(recipients), "-t", NUMBERED]]
+    # One session of each: where several count together, two of a message may be the same person.
+    number = str(MESSAGES // recipients // PEOPLE)
+    return [[*said, "-m", number, "-r", str(recipients), "-t", NUMBERED]] * PEOPLE
 
 
 def rate(host: MailHost, way: str, recipients: int) -> float:
