@@ -9,7 +9,7 @@ set -euo pipefail
 wanted=(
     podman crun runc netavark aardvark-dns conmon iptables nftables iproute2 debootstrap
     mariadb-server-core mariadb-client-core openssl
-    shellcheck git make libmagic1 python3 python3-venv
+    shellcheck git make libmagic1 python3 python3-venv sudo
 )
 
 missing() {
