@@ -8,7 +8,7 @@ set -euo pipefail
 # mariadb-server-core is the server without a service: the module tests start their own on a socket.
 wanted=(
     podman crun runc netavark aardvark-dns conmon iptables nftables iproute2 debootstrap
-    mariadb-server-core mariadb-client-core openssl
+    mariadb-server-core mariadb-client openssl
     shellcheck git make libmagic1 python3 python3-venv sudo
 )
 

@@ -36,12 +36,12 @@ HOSTS = [
     ("D0", "S7"),
     ("D4", "S6"),
     ("D9", "S2"),
+    ("D10", "S8"),
 ]
 NUMBERS = [FEW, pytest.param(MANY, marks=pytest.mark.long)]
-TABLES = (
-    *("dovecot_users", "dovecot_usage", "dovecot_master_users", "dovecot_last_login"),
-    *("dovecot_sessions_to_end", "smtp_users", "smtp_destinations", "smtp_virtual_domains"),
-    "mailserver_lock",
+TINES = (
+    *("dovecot_users", "dovecot_usage", "dovecot_master_users"),
+    *("smtp_users", "smtp_destinations", "smtp_virtual_domains"),
 )
 
 
@@ -82,8 +82,8 @@ def existing(host: Host) -> list[str]:
 
 
 def lines(host: Host, table: str) -> list[str]:
-    (row,) = host.sql(f"SHOW CREATE TABLE {host.table(table)}")
-    text = re.sub(r" (AUTO_INCREMENT=\d+|ROW_FORMAT=DYNAMIC)", "", row["Create Table"])
+    (row,) = host.sql(f"SHOW CREATE TABLE {host.table(table)}")  # or view
+    text = re.sub(r" (AUTO_INCREMENT=\d+|ROW_FORMAT=DYNAMIC)", "", list(row.values())[1])
     # A password column of 2015 is a character wider than ours, and stays so.
     text = text.replace("`password` varchar(256)", "`password` varchar(255)")
     return [line.strip().rstrip(",") for line in text.splitlines()]
@@ -283,6 +283,75 @@ def test_a_left_over_table_of_quotas_overwrites_no_limit(old: OldHost, migrate: 
     assert before[0]["username"] in Path(done["backup_file"]).read_text()
 
 
+def refused(host: OldHost, told: str, options: dict[str, Any]) -> None:
+    """In check mode and without, and nothing is changed."""
+    before = defined(host), everything(host)
+    for check in (True, False):
+        with pytest.raises(Failed, match=told):
+            host.run("mail_schema", check=check, **options)
+    assert (defined(host), everything(host)) == before
+
+
+@pytest.mark.parametrize("table", TINES)
+@pytest.mark.parametrize("rows", [0, 1])
+def test_what_has_the_name_of_a_table_of_tines_alone_is_told(
+    *, old: OldHost, migrate: dict, table: str, rows: int
+):
+    old.build("none", "none", 0)
+    old.sql(f"CREATE TABLE {old.table(table)} (mine int) CHARACTER SET utf8mb3")
+    if rows:
+        old.sql(f"INSERT INTO {old.table(table)} VALUES (1)")
+    refused(old, rf"{table} has no column \w+.*Give it another name", migrate)
+    with pytest.raises(Failed, match=f"{table} has no column"):
+        old.run("mail_schema")
+
+
+def test_destinations_that_hang_on_nobody_are_told(old: OldHost, migrate: dict):
+    old.build("D9", "S7", FEW)
+    routes = old.table("smtp_destinations")
+    foreign = "`smtp_destinations::userid--smtp_users::userid`"
+    old.sql(f"ALTER TABLE {routes} DROP FOREIGN KEY {foreign}, DROP COLUMN userid")
+    refused(old, "smtp_destinations has no column userid", migrate)
+
+
+@pytest.mark.parametrize("table", TINES)
+def test_a_view_with_the_name_of_a_table_is_told_and_stays(
+    *, old: OldHost, migrate: dict, table: str
+):
+    """It would be created again and again, and never be there."""
+    old.build("D10", "S8", FEW)
+    for foreign in ("smtp_destinations", "dovecot_usage"):
+        parent = "dovecot_users" if foreign.startswith("dovecot") else "smtp_users"
+        column = "username" if foreign.startswith("dovecot") else "userid"
+        key = f"{foreign}::{column}--{parent}::{column}"
+        old.sql(f"ALTER TABLE {old.table(foreign)} DROP FOREIGN KEY `{key}`")
+    own = old.table(table).replace(table, f"{table}_of_ones_own")
+    if table in existing(old):
+        old.sql(f"RENAME TABLE {old.table(table)} TO {own}")
+    else:
+        old.sql(f"CREATE TABLE {own} (domain varchar(50), instancename varchar(40))")
+    old.sql(f"CREATE VIEW {old.table(table)} AS SELECT * FROM {own}")
+    refused(old, f"{table} is a view", migrate)
+    refused(old, f"{table} is a view", {})
+    old.run("mail_schema", **{**migrate, "state": "stock"})
+    assert old.sql(f"SELECT * FROM {old.table(table)}") == old.sql(f"SELECT * FROM {own}")
+    (told,) = [
+        finding
+        for finding in old.run("mail_doctor")["findings"]
+        if finding["table"].endswith(table) and finding["kind"] == "missing_table"
+    ]
+    assert told["examples"] == ["a view has its name"]
+
+
+def test_domains_of_ones_own_become_those_of_the_host(old: OldHost, migrate: dict):
+    old.build("D9", "S7", FEW)
+    old.sql("CREATE TABLE old_p.smtp_virtual_domains (domain varchar(50) NOT NULL PRIMARY KEY)")
+    old.sql("INSERT INTO old_p.smtp_virtual_domains VALUES ('own.example')")
+    old.run("mail_schema", **migrate)
+    assert old.rows("smtp_virtual_domains") == [{"domain": "own.example", "instancename": ""}]
+    assert not old.run("mail_schema", **migrate)["changed"]
+
+
 LEFT = [
     # A person's own pairs, which are in smtp_destinations, others, and what is no list of tine's.
     ("smtp_forwardings", "source varchar(80), destination text", "there", "dropped"),
@@ -357,12 +426,12 @@ def test_a_foreign_key_of_ones_own_in_the_way_is_told(old: OldHost, migrate: dic
 # ---- killed
 
 
-def killed_before(host: OldHost, statement: int, options: dict[str, Any]) -> bool:
-    """Whether a run in a process of its own was killed before its statement of that number."""
+def killed_before(host: OldHost, number: int, kinds: tuple[str, ...], options: dict) -> bool:
+    """Whether a run of its own was killed before its statement of these kinds of that number."""
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
-            dies_before(statement)
+            dies_before(number, kinds)
             host.run("mail_schema", **options)
             os._exit(0)
         os._exit(1)
@@ -372,13 +441,13 @@ def killed_before(host: OldHost, statement: int, options: dict[str, Any]) -> boo
     return os.WIFSIGNALED(status)
 
 
-def dies_before(statement: int) -> None:
+def dies_before(number: int, kinds: tuple[str, ...]) -> None:
     """From now on in this process."""
-    left = [statement]
+    left = [number]
     execute = pymysql.cursors.Cursor.execute
 
     def counted(cursor: Any, sql: str, *values: Any) -> Any:
-        if sql.startswith(WRITES):
+        if sql.startswith(kinds):
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
             left[0] -= 1
@@ -387,31 +456,33 @@ def dies_before(statement: int) -> None:
     pymysql.cursors.Cursor.execute = counted
 
 
+# Every step ends with a COMMIT: before it what is done stands or goes, as MariaDB sees it.
+STEPS = ("COMMIT",)
 WRITES = ("ALTER", "CREATE", "DROP", "RENAME", "UPDATE", "INSERT", "DELETE", "COMMIT")
-# Where each run is killed: at every fifth statement, or at every one.
+# All kinds of steps that there are, and in the long run every statement of every host.
 KILLED = [
-    ("D0", "S0", 9, 5),
-    *(pytest.param(*pair, FEW, 1, marks=pytest.mark.long) for pair in HOSTS),
+    *((*pair, 9, STEPS) for pair in (("D0", "S0"), ("D9", "S2"), ("D7", "S6b"))),
+    *(pytest.param(*pair, FEW, WRITES, marks=pytest.mark.long) for pair in HOSTS),
 ]
 
 
-@pytest.mark.parametrize(("dovecot", "postfix", "number", "apart"), KILLED)
+@pytest.mark.parametrize(("dovecot", "postfix", "number", "kinds"), KILLED)
 def test_a_run_that_was_killed_anywhere_is_finished_by_the_next(
-    *, old: OldHost, migrate: dict, dovecot: str, postfix: str, number: int, apart: int
+    *, old: OldHost, migrate: dict, dovecot: str, postfix: str, number: int, kinds: tuple[str, ...]
 ):
     old.build(dovecot, postfix, number)
-    old.run("mail_schema", **migrate)
+    done = old.run("mail_schema", **migrate)
     whole = defined(old), everything(old)
-    statement = 0
+    killed = 0
     while True:
         old.build(dovecot, postfix, number)
-        if not killed_before(old, statement, migrate):
+        if not killed_before(old, killed, kinds, migrate):
             break
         old.run("mail_schema", **migrate)
-        assert (defined(old), everything(old)) == whole, statement
-        statement += apart
-    assert statement > apart
-    print(f"killed before {statement // apart} statements")
+        assert (defined(old), everything(old)) == whole, killed
+        killed += 1
+    assert killed >= len(done["actions"])
+    print(f"killed {killed} times in {len(done['actions'])} steps")
 
 
 # ---- the way back

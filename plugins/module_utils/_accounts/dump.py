@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from .generations import LISTS, QUOTAS, ROUTES, is_list
-from .schema import TABLES, Actual, Names, quoted
+from .schema import TABLES, VIEW, Actual, Names, quoted
 
 # PyMySQL has the bytes of binary columns stand in the text of a statement like this.
 ENCODING = "utf-8", "surrogateescape"
@@ -35,7 +35,7 @@ def dumped(cursor: Cursor, names: Names, actual: Actual) -> Iterator[str]:
     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
     yield _HEAD
-    known = list(_known(names, actual))
+    known = [place for place in _known(names, actual) if not _is_view(actual, place)]
     for place in known:
         yield f"DROP TABLE IF EXISTS {_quoted(place)};\n"
     for place in known:
@@ -55,6 +55,10 @@ def _known(names: Names, actual: Actual) -> Iterator[tuple[str, str]]:
     if (names.postfix, "smtp_users") not in actual.tables:
         old = ((names.postfix, name) for name in ("users", "forwardings"))
         yield from (place for place in old if place in actual.tables)
+
+
+def _is_view(actual: Actual, place: tuple[str, str]) -> bool:
+    return place in actual.tables and actual.tables[place].engine == VIEW
 
 
 def _quoted(place: tuple[str, str]) -> str:

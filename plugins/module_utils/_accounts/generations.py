@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from .schema import DOVECOT, Actual, ActualTable, Names, tables_of
+from .schema import DOVECOT, VIEW, Actual, ActualTable, Names, tables_of
 
 STATUS = frozenset(("status", "expiry_date", "last_modified_time"))
 # Lists of addresses before there were smtp_destinations, by email and by userid: whatever has the
@@ -21,6 +21,15 @@ BY_USERID = {"smtp_aliases": ("userid", "alias"), "smtp_forwardings": ("userid",
 ROUTES = ("userid", "source", "destination")  # smtp_aliases for a week, then smtp_destinations
 LISTS = tuple(BY_EMAIL)
 QUOTAS = "dovecot_quotas"
+# What a table of tine's has had at all times: without it, it has the name alone.
+_ALWAYS = {
+    "dovecot_users": {"userid", "username", "password"},
+    "dovecot_usage": {"username", "storage", "messages"},
+    "dovecot_master_users": {"username", "password", "service"},
+    "smtp_users": {"userid", "email", "passwd", "forward_only"},
+    "smtp_destinations": {"source", "destination"},
+    "smtp_virtual_domains": {"domain"},
+}
 # Columns of former generations, which leave when what is in them has found its new place.
 # A quota of smtp_users is tine's only beside its encryption_type.
 FORMER = {"dovecot_users": "scheme", "smtp_users": "encryption_type"}
@@ -30,8 +39,8 @@ FORMER = {"dovecot_users": "scheme", "smtp_users": "encryption_type"}
 class Generation:
     """What is there, in the names of the documentation."""
 
-    dovecot: str
-    postfix: str
+    dovecot: str = "none"
+    postfix: str = "none"
     several: bool = False  # the tables for several tines
     broken: bool = False  # their import of 2026, which ends before its last table
     own: tuple[str, ...] = ()  # columns that are not tine's
@@ -51,11 +60,12 @@ class Generation:
 
 
 def named(names: Names, actual: Actual) -> Actual:
-    """The tables under the names that they will have: those of 2009 had no prefix."""
+    """The tables, without views, under their names to come: those of 2009 had no prefix."""
     renamed = renamings(names, actual)
     tables = {
         (schema, renamed.get(table, table) if schema == names.postfix else table): there
         for (schema, table), there in actual.tables.items()
+        if there.engine != VIEW
     }
     return replace(actual, tables=tables)
 
@@ -65,7 +75,9 @@ def renamings(names: Names, actual: Actual) -> dict[str, str]:
 
     def has(table: str, *columns: str) -> bool:
         there = actual.tables.get((names.postfix, table))
-        return there is not None and set(columns) <= set(there.columns)
+        if there is None or there.engine == VIEW:
+            return False
+        return set(columns) <= set(there.columns)
 
     found = {}
     if not has("smtp_users") and has("users", "email", "passwd", "encryption_type"):
@@ -83,16 +95,28 @@ def is_list(name: str, there: ActualTable | None) -> bool:
     return any(set(form[name]) <= columns for form in (BY_EMAIL, BY_USERID))
 
 
+def lacking(name: str, there: ActualTable) -> list[str]:
+    """The columns without which a table has the name of one of tine's alone."""
+    columns = set(there.columns)
+    linked = name != "smtp_destinations" or columns & {"userid", "users_id"}
+    return sorted(_ALWAYS.get(name, set()) - columns) + ([] if linked else ["userid"])
+
+
 def generation_of(names: Names, actual: Actual) -> Generation:
     """Which generation each database holds, and what in it is not tine's."""
-    tables = named(names, actual).tables
+    present = named(names, actual)
+    tines = {place: t for place, t in present.tables.items() if not lacking(place[1], t)}
     several = actual.several(names)
     return Generation(
-        dovecot=_dovecot({t: there for (s, t), there in tables.items() if s == names.dovecot}),
-        postfix=_postfix(names, actual),
+        dovecot=_dovecot({name: t for (s, name), t in tines.items() if s == names.dovecot}),
+        postfix=_postfix(
+            {name: t for (s, name), t in tines.items() if s == names.postfix},
+            renamings(names, actual),
+            several,
+        ),
         several=several,
-        broken=several and (names.postfix, "smtp_virtual_domains") not in tables,
-        own=tuple(_own(names, named(names, actual))),
+        broken=several and (names.postfix, "smtp_virtual_domains") not in present.tables,
+        own=tuple(_own(names, present)),
     )
 
 
@@ -128,10 +152,8 @@ def _dovecot(tables: Mapping[str, ActualTable]) -> str:
     )
 
 
-def _postfix(names: Names, actual: Actual) -> str:
-    renamed = renamings(names, actual)
-    after = {t: there for (s, t), there in named(names, actual).tables.items()}
-    users, routes = after.get("smtp_users"), after.get("smtp_destinations")
+def _postfix(tables: Mapping[str, ActualTable], renamed: Mapping[str, str], several: bool) -> str:
+    users, routes = tables.get("smtp_users"), tables.get("smtp_destinations")
     if users is None:
         return "none"
     columns = users.columns
@@ -141,11 +163,11 @@ def _postfix(names: Names, actual: Actual) -> str:
         {
             "S1": "users" not in renamed,
             "S2": "username" in columns,
-            "S3": routes is not None and not any(is_list(n, after.get(n)) for n in LISTS),
+            "S3": routes is not None and not any(is_list(n, tables.get(n)) for n in LISTS),
             "S4": "client_idnr" in columns and "smtp_aliases" not in renamed,
             "S5": "encryption_type" not in columns,
             "S6": columns["email"].nullable,
-            "S7": actual.several(names) or "dispatch_address" in flags,
+            "S7": several or "dispatch_address" in flags,
             "S8": set(flags) >= {*STATUS, "dispatch_address"} and set(columns) >= STATUS,
         },
     )

@@ -25,10 +25,25 @@ from .generations import (
     ROUTES,
     former,
     is_list,
+    lacking,
     named,
     renamings,
 )
-from .schema import DOVECOT, NOT_NULL, Actual, ActualTable, Column, Key, Names, Step, Table, quoted
+from .schema import (
+    DOVECOT,
+    NOT_NULL,
+    SORTED,
+    VIEW,
+    Actual,
+    ActualTable,
+    Column,
+    Key,
+    Names,
+    Step,
+    Table,
+    quoted,
+)
+from .twins import TURN, Routes
 
 Ask = Callable[[str], Sequence[Any]]
 Parts = Iterator[tuple[str, str]]
@@ -41,6 +56,7 @@ _RESOLVED = ("loginname", "force_unique")  # keys whose duplicates a step of its
 # What stands for NULL in a column that has none in 2026.
 _INSTEAD_OF_NULL = {
     "domain": "''",
+    "instancename": "''",
     "username": "email",
     "userid": "SHA1(email)",
     "quota_bytes": "0",
@@ -73,8 +89,9 @@ _USAGE = (
 )
 # Whose login name can be known: that of one account alone, and nobody's username but theirs.
 _LOGIN_NAMES = (
-    "SELECT MIN(w.username) AS username, w.name AS name FROM ("
-    "SELECT u.username, COALESCE({email}{username}) AS name FROM {users} AS u {people} "
+    f"SELECT {SORTED} MIN(w.username) AS username, w.name AS name FROM ("
+    f"SELECT {SORTED} "
+    "u.username, COALESCE({email}{username}) AS name FROM {users} AS u {people} "
     "WHERE u.loginname IS NULL GROUP BY u.username) AS w "
     "LEFT JOIN {users} AS o ON o.username = w.name AND o.username <> w.username "
     # No index of login names is there yet: it comes last, when none stands twice any more.
@@ -107,6 +124,7 @@ class _Migration:
         self.names = names
         self.ask = ask
         self.owner = owner
+        self.views = {place for place, there in actual.tables.items() if there.engine == VIEW}
         self.renamed = renamings(names, actual)
         self.actual = named(names, actual)
         self.tables = {table.name: table for table in schema.tables_of(names, self.actual)}
@@ -116,6 +134,9 @@ class _Migration:
     def steps(self) -> Iterator[Step]:
         # Postfix first: Dovecot's login names are the addresses there.
         first = ("smtp_users", "smtp_destinations", "dovecot_users", "dovecot_usage")
+        self._require_tines()
+        if self.faults:
+            return
         self._require_comparable()
         yield from self._renaming()
         yield from self._narrowing()
@@ -160,12 +181,28 @@ class _Migration:
         collation = schema.own_collation(there, wanted) if there else new
         if there and column in there.columns:
             collation = there.columns[column].collation or collation
-        return f"CONVERT({text} USING {collation.partition('_')[0]}) COLLATE {collation}"
+        return schema.comparable(text, collation)
 
     def _any(self, sql: str) -> bool:
         return bool(self.ask(f"{sql} LIMIT 1"))
 
     # ---- any table
+
+    def _require_tines(self) -> None:
+        """What has the name of a table of tine's alone answers no question about accounts."""
+        for name in self.tables:
+            there = self._there(name)
+            absent = lacking(name, there) if there else []
+            if (self._database(name), name) in self.views:
+                self.faults.append(
+                    f"{self._told(name)} is a view; expected a table. Give it another name, or "
+                    "drop it."
+                )
+            elif absent:
+                self.faults.append(
+                    f"{self._told(name)} has no column {' and no '.join(absent)}, which tine's "
+                    "has had at all times: it is another table. Give it another name, or drop it."
+                )
 
     def _require_comparable(self) -> None:
         """The generated columns compare two of their table, which have unique keys to keep."""
@@ -328,7 +365,7 @@ class _Migration:
         listed = ", ".join(columns)
         given = " AND ".join(f"{column} IS NOT NULL" for column in columns)
         found = self.ask(
-            f"SELECT {listed}, COUNT(*) FROM {self._now(table.name)} WHERE {given} "
+            f"SELECT {SORTED} {listed}, COUNT(*) FROM {self._now(table.name)} WHERE {given} "
             f"GROUP BY {listed} HAVING COUNT(*) > 1 LIMIT {SHOWN}"
         )
         for *values, number in found:
@@ -440,30 +477,22 @@ class _Migration:
             yield Step(f"fill userid where it is empty in {self._told('smtp_users')}", (sql,))
 
     def _duplicates(self) -> Iterator[Step]:
-        """A pair that stands several times becomes one, of the account that it serves."""
+        """A pair that stands several times becomes one."""
         name, there = "smtp_destinations", self._there("smtp_destinations")
-        pairs = f"FROM {self._now(name)} GROUP BY source, destination HAVING COUNT(*) > 1"
-        if there is None or not self._any(f"SELECT 1 {pairs}"):
+        if there is None or _is_unique(there, "source", "destination"):
             return
-        owner, of = ("users_id", "id") if "users_id" in there.columns else ("userid", "userid")
-        as_user = partial(self._as, "smtp_users")
-        target = as_user("d.destination")
-        about = f"u.email IN ({as_user('d.source')}, {target}) OR u.username = {target}"
-        kept = {owner: f"COALESCE(MIN(IF({about}, d.{owner}, NULL)), MIN(d.{owner}))"}
-        kept |= {"source": "d.source", "destination": "d.destination"}
-        kept |= {"dispatch_address": "MAX(d.dispatch_address)"}
-        ordinary = [column for column, has in there.columns.items() if not has.generated]
-        columns = {c: kept.get(c, f"MIN(d.{quoted(c)})") for c in [*kept, *ordinary]}
-        listed = ", ".join(quoted(column) for column in columns)
-        values = ", ".join(f"{value} AS {quoted(c)}" for c, value in columns.items())
+        if not self._any(self._twins(self._now(name), there).pairs):
+            return
+        ordinary = (column for column, has in there.columns.items() if not has.generated)
+        columns = [quoted(column) for column in dict.fromkeys((*ordinary, "dispatch_address"))]
+        listed = ", ".join(columns)
         table, once = self._place(name), f"{quoted(self.names.postfix)}.`smtp_destinations_once`"
         yield Step(
             f"keep one of each pair of source and destination in {self._told(name)}",
             (
                 f"CREATE OR REPLACE TEMPORARY TABLE {once} (KEY (source, destination)) "
-                f"SELECT {values} FROM {table} AS d LEFT JOIN {self._place('smtp_users')} AS u "
-                f"ON u.{of} = {f'd.{owner}' if of == 'id' else as_user(f'd.{owner}')} "
-                "GROUP BY d.source, d.destination HAVING COUNT(*) > 1",
+                f"SELECT {listed} FROM ({self._twins(table, there).ranked(columns)}) AS r "
+                f"WHERE r.{TURN} = 1",
                 # With an alias it would ask for a default database.
                 f"DELETE {table} FROM {table} JOIN {once} AS o "
                 f"ON o.source = {table}.source AND o.destination = {table}.destination",
@@ -471,6 +500,12 @@ class _Migration:
             ),
             True,
         )
+
+    def _twins(self, table: str, there: ActualTable) -> Routes:
+        hook, key = ("users_id", "id") if "users_id" in there.columns else ("userid", "userid")
+        as_user = partial(self._as, "smtp_users")
+        users = self._place("smtp_users")
+        return Routes(table, users, hook, key, "d.dispatch_address", as_user)
 
     def _lists(self) -> Iterator[Step]:
         """Aliases and forwards that stand in tables of their own."""
@@ -698,8 +733,9 @@ class _Migration:
     def _login_names(self, there: ActualTable) -> Iterator[Step]:
         users = self._place("dovecot_users")
         known = "loginname" in there.columns
-        twice = f"SELECT loginname FROM {users} GROUP BY loginname HAVING COUNT(*) > 1"
-        doubled = known and self._any(f"{twice} AND loginname IS NOT NULL")
+        twice = f"SELECT {SORTED} loginname FROM {users} GROUP BY loginname HAVING COUNT(*) > 1"
+        unique = _is_unique(there, "loginname")
+        doubled = known and not unique and self._any(f"{twice} AND loginname IS NOT NULL")
         if doubled:
             yield Step(
                 f"no login name for accounts in {self._told('dovecot_users')} that share one",
@@ -754,6 +790,10 @@ def _is_loose(column: Column, there: ActualTable) -> bool:
     if has is None:
         return column.needed and column.default is None
     return column.needed and has.nullable
+
+
+def _is_unique(there: ActualTable, *columns: str) -> bool:
+    return any(key.unique and key.columns == columns for key in there.keys.values())
 
 
 def _bound(table: Table, there: ActualTable) -> list[str]:

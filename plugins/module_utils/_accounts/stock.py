@@ -10,6 +10,7 @@ from .migration import Ask
 from .schema import (
     PASSWORD_LENGTH,
     TRIGGERS,
+    VIEW,
     Actual,
     ActualColumn,
     ActualTable,
@@ -37,7 +38,7 @@ def steps(names: Names, actual: Actual, ask: Ask) -> list[Step]:
     found = []
     for table in all_tables(names, actual):
         there = actual.table(names, table)
-        if there is None:
+        if there is None or there.engine == VIEW:
             continue
         told = f"{names.database(table.database)}.{table.name}"
         if table.added and table.name not in _TINES:

@@ -28,9 +28,9 @@ CHUNK = 1000  # names in one IN list
 MANY = 500  # wishes from which on whole tables may be read
 
 TABLES = (
-    "SELECT table_schema, table_name, engine, table_rows, row_format "
-    "FROM information_schema.tables "
-    "WHERE table_type = 'BASE TABLE' AND table_schema IN (%s, %s)"
+    "SELECT table_schema, table_name, IF(table_type = 'VIEW', 'VIEW', engine), table_rows, "
+    "row_format FROM information_schema.tables "
+    "WHERE table_type IN ('BASE TABLE', 'VIEW') AND table_schema IN (%s, %s)"
 )
 COLUMNS = (
     "SELECT table_schema, table_name, column_name, column_type, is_nullable, "
@@ -43,13 +43,14 @@ KEYS = (
     "FROM information_schema.statistics WHERE table_schema IN (%s, %s) "
     "ORDER BY table_schema, table_name, index_name, seq_in_index"
 )
+# Who may only read sees no rules; they are taken for tine's then.
 REFERENCES = (
     "SELECT u.table_schema, u.table_name, u.constraint_name, u.column_name, "
     "IF(u.referenced_table_schema = u.table_schema, u.referenced_table_name, "
     "CONCAT(u.referenced_table_schema, '.', u.referenced_table_name)), u.referenced_column_name, "
-    "r.update_rule = 'CASCADE' AND r.delete_rule = 'CASCADE' "
+    "COALESCE(r.update_rule = 'CASCADE' AND r.delete_rule = 'CASCADE', TRUE) "
     "FROM information_schema.key_column_usage AS u "
-    "JOIN information_schema.referential_constraints AS r "
+    "LEFT JOIN information_schema.referential_constraints AS r "
     "ON r.constraint_schema = u.constraint_schema AND r.constraint_name = u.constraint_name "
     "AND r.table_name = u.table_name "
     "WHERE u.table_schema IN (%s, %s) AND u.referenced_table_name IS NOT NULL"

@@ -8,16 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .._accounts.errors import MailhostError
-from .._accounts.schema import DOVECOT, TABLES, Actual, Names
+from .._accounts.schema import DOVECOT, POSTFIX, SORTED, Actual, Names
 from .._accounts.store import Cursor
 from .findings import Findings
 from .records import Records, Tables
 from .rows import Checked
 
-REFERENCES = (
-    "SELECT table_name, referenced_table_name FROM information_schema.key_column_usage "
-    "WHERE table_schema = %s AND referenced_table_name IS NOT NULL"
-)
 MAILBOX = ("userid", "username", "loginname", "password", "quota_bytes")
 PERSON = ("userid", "username", "email", "passwd", "forward_only")
 ROUTE = ("source", "destination")
@@ -39,19 +35,14 @@ _READ = {
 
 
 def joined(names: Names, dovecot: Actual, postfix: Actual) -> Actual:
-    """The mail tables of both databases, which may lie on two servers."""
-    tables = {}
-    for table in TABLES:
-        there = (dovecot if table.database == DOVECOT else postfix).table(names, table)
-        if there is not None:
-            tables[(names.database(table.database), table.name)] = there
+    """The tables of both databases, which may lie on two servers."""
+    tables = {
+        (database, name): there
+        for which, actual in ((DOVECOT, dovecot), (POSTFIX, postfix))
+        for (database, name), there in actual.tables.items()
+        if database == names.database(which) and name.startswith(DOVECOT) == (which == DOVECOT)
+    }
     return Actual(tables=tables, locked=postfix.locked)
-
-
-def references(cursor: Cursor, database: str) -> Sequence[tuple[str, str]]:
-    """Every table of the database that has a foreign key, and the table that it leads to."""
-    cursor.execute(REFERENCES, [database])
-    return [(str(table), str(parent)) for table, parent in cursor.fetchall()]
 
 
 class Reader:
@@ -108,7 +99,7 @@ class Reader:
     def _duplicates(self, cursor: Cursor, found: Findings) -> None:
         """The server tells what it takes for equal; the order of the rows says nothing."""
         sql = (
-            "SELECT source, destination, COUNT(*) FROM "
+            f"SELECT {SORTED} source, destination, COUNT(*) FROM "
             f"{self.tables.names.table('smtp_destinations')} "
             "GROUP BY source, destination HAVING COUNT(*) > 1"
         )

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
+from .._accounts.generations import Generation, generation_of
 from .._accounts.model import fold
-from .._accounts.schema import TABLES, Actual, ActualTable, Names
+from .._accounts.schema import TABLES, Actual, ActualTable, Names, comparable, length, own_collation
 
 _BY_NAME = {table.name: table for table in TABLES}
 
@@ -70,7 +71,6 @@ class Tables:
 
     names: Names
     actual: Actual
-    references: frozenset[tuple[str, str]] = frozenset()  # a table and that of its foreign key
 
     def __contains__(self, table: str) -> bool:
         return self._there(table) is not None
@@ -81,6 +81,11 @@ class Tables:
     def has(self, table: str, *columns: str) -> bool:
         there = self._there(table)
         return there is not None and set(columns) <= set(there.columns)
+
+    @cached_property
+    def generation(self) -> Generation:
+        """Of which of tine's they are, before anything is repaired."""
+        return generation_of(self.names, self.actual)
 
     @property
     def hook(self) -> str:
@@ -104,8 +109,12 @@ class Tables:
     def room_today(self, table: str, column: str) -> int | None:
         """How many characters that column of today's tables holds."""
         known = {c.name: c.type for c in _BY_NAME[table].columns}.get(column, "")
-        found = re.fullmatch(r"varchar\((\d+)\)", known)
-        return int(found[1]) if found else None
+        return length(known) or None
+
+    def as_user(self, text: str) -> str:
+        """A text, as SQL, that can be compared with those of smtp_users."""
+        there = self._there("smtp_users")
+        return comparable(text, own_collation(there, _BY_NAME["smtp_users"]))
 
     def ignores_case(self, table: str, column: str) -> bool:
         there = self._there(table)

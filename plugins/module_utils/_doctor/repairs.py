@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 from typing import Any, Callable, NamedTuple
 
 from .._accounts.schema import DOVECOT, POSTFIX
 from .._accounts.store import Cursor, chunks, marks
+from .._accounts.twins import TURN, Routes
 from .hashes import bare_scheme
 from .records import Tables, same
 
@@ -56,58 +56,33 @@ class Asking(NamedTuple):
 
 
 def duplicate_destinations(asking: Asking) -> Iterator[Mend]:
-    """Of each pair one row stays: that of the account it is about, if it may send rather."""
+    """Of each pair one row stays."""
     tables = asking.tables
-    if not tables.has("smtp_destinations", "source", "destination", tables.hook):
+    hook, key = tables.hook, tables.key
+    if not tables.has("smtp_destinations", "source", "destination", hook):
         return
-    table, hook = asking.table("smtp_destinations"), tables.hook
+    if not tables.has("smtp_users", key, "username", "email"):
+        return
+    table = asking.table("smtp_destinations")
     flagged = tables.has("smtp_destinations", "dispatch_address")
+    columns = ("source", "destination", hook, *(("dispatch_address",) if flagged else ()))
     flag = "d.dispatch_address" if flagged else "1"
-    rows = asking.rows(
-        f"SELECT twice.source, twice.destination, d.{hook}, {flag} FROM {table} d JOIN (SELECT "
-        f"source, destination FROM {table} GROUP BY source, destination HAVING COUNT(*) > 1) twice "
-        "ON d.source = twice.source AND d.destination = twice.destination"
+    twins = Routes(table, asking.table("smtp_users"), hook, key, flag, tables.as_user)
+    # A ranked row is not locked by what is said behind its statement.
+    if not asking.rows(f"SELECT 1 {twins.rows}"):
+        return
+    asking.cursor.execute(
+        f"SELECT source, destination, {hook}, {flag} "
+        f"FROM ({twins.ranked(columns)}) AS d "
+        f"WHERE d.{TURN} > 1 ORDER BY source, destination, {hook}"
     )
-    homes = _homes(asking, {row[2] for row in rows})
     sql = f"DELETE FROM {table} WHERE {hook} = %s AND source = %s AND destination = %s "
     sql += "AND dispatch_address = %s LIMIT %s" if flagged else "LIMIT %s"
-    for _pair_of_names, twins in groupby(sorted(rows, key=_pair), key=_pair):
-        for (source, target, owner, may_send), times in surplus(list(twins), homes).items():
-            line = f"{source} -> {target} ({hook} {owner})"
-            values = (owner, source, target, *((may_send,) if flagged else ()), times)
-            yield Mend("smtp_destinations", line, "", sql, values, times)
-
-
-def _pair(row: Sequence[Any]) -> tuple[str, str]:
-    return row[0], row[1]
-
-
-def _homes(asking: Asking, owners: Iterable[Any]) -> dict[Any, set[Any]]:
-    """The names of the accounts that these destinations hang on."""
-    found: dict[Any, set[Any]] = {}
-    key = asking.tables.key
-    for chunk in chunks(sorted(owners)):
-        for owner, username, email in asking.rows(
-            f"SELECT {key}, username, email FROM {asking.table('smtp_users')} "
-            f"WHERE {key} IN ({marks(chunk)})",
-            chunk,
-        ):
-            found.setdefault(same(owner), set()).update((same(username), same(email or "")))
-    return found
-
-
-def surplus(
-    twins: Sequence[tuple[str, str, Any, Any]], homes: dict[Any, set[Any]]
-) -> Counter[tuple[str, str, Any, Any]]:
-    """All rows of a pair but one, and how often each is there."""
-
-    def rank(row: tuple[str, str, Any, Any]) -> tuple[int, int, str]:
-        source, target, owner, may_send = row
-        names = homes.get(same(owner), set())
-        about = 2 * (same(source) in names) + (same(target) in names)
-        return -about, -bool(may_send), str(owner)
-
-    return Counter(sorted(twins, key=rank)[1:])
+    surplus = Counter(asking.cursor.fetchall())
+    for (source, target, owner, may_send), times in surplus.items():
+        line = f"{source} -> {target} ({hook} {owner})"
+        values = (owner, source, target, *((may_send,) if flagged else ()), times)
+        yield Mend("smtp_destinations", line, "", sql, values, times)
 
 
 # ---- orphan_destinations and orphan_usage

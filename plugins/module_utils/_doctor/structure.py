@@ -4,51 +4,34 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
-from .._accounts.schema import NOT_NULL, TABLES, ActualColumn, ActualTable, Column, Table
+from .._accounts.schema import VIEW, ActualColumn, ActualTable, Column, Table, tables_of
 from .findings import Findings
 from .records import Tables
 
 # Their names are compared with each other.
 _NAMED = ("dovecot_users", "dovecot_usage", "smtp_users", "smtp_destinations")
-_PARENT = re.compile(r"REFERENCES `(\w+)`")
 
 
 def structure(tables: Tables) -> Findings:
     """Everything that is not as today's tables have it, one tine's or several's."""
     found = Findings()
-    several = tables.hook == "users_id"
-    for table in TABLES:
+    today = tables_of(tables.names, tables.actual)
+    for table in today:
         there = tables.actual.table(tables.names, table)
         name = tables.name(table.name)
-        if there is not None:
-            _table(found, name, _expected(table, several), there)
-            _references(found, tables, table)
-        elif several and table.name == "smtp_virtual_domains":
+        if there is not None and there.engine == VIEW:
+            found.add("missing_table", name, "a view has its name")
+        elif there is not None:
+            _table(found, name, table, there)
+        elif tables.generation.broken and table.name == "smtp_virtual_domains":
             found.add("broken_import", name, "the table is missing")
         else:
             found.add("missing_table", name, "the table is missing")
-    _collations(found, tables)
+    _collations(found, tables, [table for table in today if table.name in _NAMED])
     return found
-
-
-def _expected(table: Table, several: bool) -> Table:
-    """The table for several tines hangs destinations on a number and may have no owner."""
-    if several and table.name == "smtp_destinations":
-        columns = [
-            Column("users_id", "int(11)", NOT_NULL) if column.name == "userid" else column
-            for column in table.columns
-        ]
-        keys = [key for key in table.keys if key.name != "userid"]
-        return replace(table, columns=columns, keys=keys)
-    if several and table.name == "smtp_users":
-        columns = [replace(c, rest="") if c.name == "client_idnr" else c for c in table.columns]
-        return replace(table, columns=columns)
-    return table
 
 
 def _table(found: Findings, name: str, table: Table, there: ActualTable) -> None:
@@ -62,40 +45,31 @@ def _table(found: Findings, name: str, table: Table, there: ActualTable) -> None
             for difference in _differences(column, has):
                 found.add("different_column", name, f"{column.name} {difference}")
     for key in table.keys:
-        if key.name and key.name not in there.keys:
+        if key.name and key.form not in there.keys.values():
             found.add("missing_key", name, key.name)
+        elif not key.name and key.reference not in there.references.values():
+            found.add("missing_key", name, f"foreign key to {key.reference.table}")
 
 
 def _differences(column: Column, has: ActualColumn) -> Iterator[str]:
-    if has.generated != ("GENERATED" in column.rest):
+    if has.generated != column.generated:
         yield "is generated" if has.generated else "is not generated"
-    elif not column.suits(has.type) and not _longer(column, has):
+    elif not column.suits(has.type):
         yield f"is {has.type}, today {column.type}"
-    elif has.nullable and NOT_NULL in column.rest:
+    elif has.nullable and column.needed:
         yield "allows NULL"
 
 
-def _longer(column: Column, has: ActualColumn) -> bool:
-    wished = re.fullmatch(r"varchar\((\d+)\)", column.type)
-    return bool(wished and "char" in has.type and (has.length or 0) >= int(wished[1]))
-
-
-def _references(found: Findings, tables: Tables, table: Table) -> None:
-    for parent in (match[1] for key in table.keys for match in [_PARENT.search(key.text)] if match):
-        if parent in tables and (table.name, parent) not in tables.references:
-            found.add("missing_key", tables.name(table.name), f"foreign key to {parent}")
-
-
-def _collations(found: Findings, tables: Tables) -> None:
-    named = [
-        (tables.name(table.name), column, has.collation)
-        for table in TABLES
+def _collations(found: Findings, tables: Tables, named: list[Table]) -> None:
+    collations = [
+        (tables.name(table.name), column.name, has.collation)
+        for table in named
         for there in [tables.actual.table(tables.names, table)]
-        if there and table.name in _NAMED
-        for column, has in there.columns.items()
-        if has.collation and any(column == known.name for known in table.columns)
+        for column in table.columns
+        for has in [there.columns.get(column.name) if there else None]
+        if has and has.collation
     ]
-    usual = Counter(collation for _table, _column, collation in named).most_common(1)
-    for table_name, column, collation in named:
+    usual = Counter(collation for _table, _column, collation in collations).most_common(1)
+    for name, column, collation in collations:
         if collation != usual[0][0]:
-            found.add("mixed_collation", table_name, f"{column} is {collation}, most {usual[0][0]}")
+            found.add("mixed_collation", name, f"{column} is {collation}, most {usual[0][0]}")

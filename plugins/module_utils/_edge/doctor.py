@@ -10,11 +10,12 @@ from functools import partial
 
 from .. import _connection
 from .._accounts.errors import Invalid
+from .._accounts.generations import Generation
 from .._accounts.schema import DOVECOT, POSTFIX
 from .._accounts.store import inspect, lock
 from .._doctor import findings, repairs
 from .._doctor.pairs import pairs
-from .._doctor.reading import Reader, joined, references
+from .._doctor.reading import Reader, joined
 from .._doctor.records import Records, Tables
 from .._doctor.routing import routing
 from .._doctor.structure import structure
@@ -83,6 +84,7 @@ def _exit(module: AnsibleModule, doctor: _Doctor | None, limit: int) -> None:
     }
     module.exit_json(
         changed=any(mends.values()),
+        generation=(doctor.tables.generation if doctor else Generation()).told(),
         sound=not listed,
         findings=listed,
         report=[*findings.lines(listed), *(f"Not checked: {what}." for what in unchecked)],
@@ -124,16 +126,12 @@ class _Doctor:
 
     def _inspected(self) -> Tables:
         seen = {
-            which: opened.settle(partial(self._seen, which))
+            which: actual
             for opened, whose in self.sides
+            for actual in [opened.settle(lambda cursor: inspect(cursor, self.names))]
             for which in whose
         }
-        actual = joined(self.names, seen[DOVECOT][0], seen[POSTFIX][0])
-        return Tables(self.names, actual, frozenset((*seen[DOVECOT][1], *seen[POSTFIX][1])))
-
-    def _seen(self, which: str, cursor: t.Any) -> tuple[t.Any, t.Any]:
-        actual = inspect(cursor, self.names)
-        return actual, references(cursor, self.names.database(which))
+        return Tables(self.names, joined(self.names, seen[DOVECOT], seen[POSTFIX]))
 
     # ---- what is wrong
 

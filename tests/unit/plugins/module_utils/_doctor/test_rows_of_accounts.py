@@ -23,7 +23,6 @@ from ansible_collections.groupware.mailserver.plugins.module_utils._doctor.recor
     Route,
     Tables,
 )
-from ansible_collections.groupware.mailserver.plugins.module_utils._doctor.repairs import surplus
 from ansible_collections.groupware.mailserver.plugins.module_utils._doctor.routing import (
     loops,
     routing,
@@ -123,15 +122,6 @@ def test_halves_of_accounts():
 def test_half_of_the_databases_says_nothing_about_pairs():
     assert told(pairs(TABLES, Records(mailboxes=[mailbox("ann")]))) == {}
     assert told(pairs(TABLES, Records(people=[person("ann")], usage=["ann"]))) == {}
-
-
-def test_of_twins_all_but_one_go():
-    homes = {"u": {"a@x"}, "v": {"z@x"}}
-    rows = [("a@x", "b@x", "v", 1), ("a@x", "b@x", "u", 0), ("a@x", "b@x", "u", 0)]
-    assert surplus(rows, homes) == {rows[0]: 1, rows[1]: 1}
-    assert surplus([("a@x", "b@x", "v", 0), ("a@x", "b@x", "w", 1)], homes) == {
-        ("a@x", "b@x", "v", 0): 1
-    }
 
 
 def test_the_gravest_goes_first_and_says_what_to_do():
