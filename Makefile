@@ -8,6 +8,9 @@ RUN := $(BED)/run.sh
 # These look at what runs leave on the machine: one after the other.
 IN_TURN := $(patsubst %,tests/integration/test_%.py,src accounts_role through_ansible)
 
+# Has hosts of its own, and runs beside the others.
+MIGRATION := tests/system/test_migration.py
+
 .DEFAULT_GOAL := help
 .PHONY: help
 help:  ## What there is to make
@@ -37,7 +40,7 @@ requirements: tools  ## Resolve tests/bed/requirements.in into requirements.txt
 	@$(BED)/requirements.sh
 
 ## The checks
-.PHONY: lint types docs sanity unit unit-long integration integration-long faults malformed-long system system-long molecule split split-long test test-long
+.PHONY: lint types docs sanity unit unit-long integration integration-long faults malformed-long system migration system-long molecule split split-long test test-long
 lint: tools  ## ruff, shellcheck, yamllint, reuse, ansible-lint
 	@$(BED)/lint.sh
 types: tools  ## mypy, strict for the pure core
@@ -52,7 +55,9 @@ integration: image-ready  ## pytest tests/integration, against a real MariaDB
 	@$(RUN) --root pytest -n 2 --dist loadfile tests/integration $(IN_TURN:%=--ignore=%) $(ARGS)
 	@$(RUN) --root pytest $(IN_TURN) $(ARGS)
 system: setup  ## pytest tests/system: whole runs of the playbooks, also killed ones and wrong ones
-	@$(RUN) --root pytest tests/system $(ARGS)
+	@$(RUN) --root pytest tests/system --ignore=$(MIGRATION) $(ARGS)
+migration: image-ready  ## An old host's databases and mail come to new hosts, as docs/migration.md says
+	@$(RUN) --root pytest $(MIGRATION) $(ARGS)
 system-long: setup  # what is marked long of it, on hosts that are made new
 	@$(RUN) --root pytest tests/system --long -m long $(ARGS)
 molecule: setup  ## A bare host becomes a mail host, on each release, and works

@@ -108,6 +108,30 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+generation:
+  description: Of which of tine's generations the tables are, before anything was repaired.
+  returned: success
+  type: dict
+  contains:
+    dovecot:
+      description: Generation of Dovecot's tables, V(D0) to V(D10), or V(none).
+      type: str
+      sample: D4
+    postfix:
+      description: Generation of Postfix's tables, V(S0) to V(S8) or V(S6b), or V(none).
+      type: str
+      sample: S6
+    multi_instance:
+      description: Whether they are the tables for several instances of tine.
+      type: bool
+    import_broken_off:
+      description: Whether a table is missing since the import of tine's multi-instance file of
+        2026 ends with an error.
+      type: bool
+    own_columns:
+      description: Columns that are not tine's.
+      type: list
+      elements: str
 sound:
   description: Whether nothing was found. See RV(not_checked), too.
   returned: success

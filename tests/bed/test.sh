@@ -8,8 +8,9 @@ set -euo pipefail
 cd "$TOP"
 
 # From the quickest answer to the slowest: the containers come last. The hosts that molecule has made of bare ones
-# are those of the system tests. While they wait for mail there is time for ansible-test; the unit tests need one core.
-parts=(setup "unit lint" types docs integration "molecule sanity" system)
+# are those of the system tests. While they wait for mail there is time for ansible-test, or for a migration; the unit
+# tests need one core.
+parts=(setup "unit lint" types docs integration "molecule sanity" "system migration")
 [ $# = 0 ] || parts=("$@")
 
 logs=$DEV/test

@@ -40,7 +40,7 @@ def statement(table: str, **values: Any) -> str:
 
 def mailbox(name: str, **values: Any) -> str:
     row = {"userid": f"u-{name}", "domain": "example.org", "username": f"{name}@example.org"}
-    row |= {"loginname": row["username"], "password": HASH, **values}
+    row |= {"loginname": row["username"], "password": HASH, "home": f"/var/vmail/{name}", **values}
     return statement("dovecot_users", **row)
 
 
@@ -130,6 +130,7 @@ FAULTS: dict[str, tuple[list[str], dict[tuple[str, str], list[str]]]] = {
     ),
     "no mailbox": (account("ida")[1:], {("lone_smtp", "smtp_users"): ["ida@example.org"]}),
     "no mail": ([mailbox("ida")], {("lone_imap", "dovecot_users"): ["ida@example.org"]}),
+    "no home": (account("jim", home=None), {("no_home", "dovecot_users"): ["jim@example.org"]}),
     "usage of nobody": (
         [statement("dovecot_usage", username="gone@example.org")],
         {("orphan_usage", "dovecot_usage"): ["gone@example.org"]},
@@ -472,7 +473,9 @@ def generation(host: Host, name: str) -> None:
     execute(
         host,
         [
-            statement("dovecot_users", **people, domain="example.org", password=SECRET, **flags),
+            statement(
+                "dovecot_users", **people, domain="example.org", password=SECRET, home="/h", **flags
+            ),
             statement(
                 "smtp_users",
                 **people,

@@ -37,18 +37,30 @@ def playbooks(tmp_path_factory):
     return Playbooks(inventory(tmp_path_factory.mktemp("system") / "inventory", HOSTS))
 
 
-@pytest.fixture(scope="session")
-def started(playbooks):
-    """Both hosts, bare or as molecule has left them, and the machine that takes outside mail."""
-    bed("container.sh", "start", CLIENT, f"{BASE}:trixie", "client.example.test,outside.test")
-    for host, release in HOSTS.items():
-        bed("container.sh", "start", host, f"{BASE}:{release}", f"{host}.example.test")
+def prepared(playbooks, limit):
+    """What molecule does to these hosts before anything else."""
+    playbook = TOP / "molecule/mailhost/prepare.yml"
     subprocess.run(
-        ["ansible-playbook", "-i", playbooks.inventory, TOP / "molecule/mailhost/prepare.yml"],
+        ["ansible-playbook", "-i", playbooks.inventory, playbook, f"--limit={limit}"],
         check=True,
         env=environment(),
         stdout=subprocess.DEVNULL,
     )
+
+
+@pytest.fixture(scope="session")
+def outside(playbooks):
+    """The machine that takes outside mail."""
+    bed("container.sh", "start", CLIENT, f"{BASE}:trixie", "client.example.test,outside.test")
+    prepared(playbooks, CLIENT)
+
+
+@pytest.fixture(scope="session")
+def started(outside, playbooks):
+    """Both hosts, bare or as molecule has left them."""
+    for host, release in HOSTS.items():
+        bed("container.sh", "start", host, f"{BASE}:{release}", f"{host}.example.test")
+    prepared(playbooks, ",".join(HOSTS))
     return list(HOSTS)
 
 
@@ -78,7 +90,8 @@ def hosts(first):
 def pytest_runtest_makereport(item, call):
     """What the services said goes with a failure."""
     report = yield
-    for tested in item.funcargs.get("hosts", []) if report.failed else []:
+    known = item.funcargs.get("hosts") or getattr(item.funcargs.get("moved"), "hosts", [])
+    for tested in known if report.failed else []:
         said = tested.journal("postfix@-", "postfix", "dovecot", "mariadb", since="-90s")
         report.sections.append((f"Journal of {tested.name}", said[-4000:]))
     return report

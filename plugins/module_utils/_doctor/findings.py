@@ -16,7 +16,7 @@ class Kind(NamedTuple):
     advice: str
 
 
-_SCHEMA = "Run groupware.mailserver.mail_schema."
+_SCHEMA = "Run the playbook groupware.mailserver.migrate, or mail_schema with state: current."
 _PASSWORD = (
     "Set the password anew (mail_user, or mail_accounts with upgrade_scheme: true), or have its "
     "owner change it in tine."
@@ -35,12 +35,13 @@ KINDS = {
     "different_column": Kind("columns that hold less than those of today, or else", _SCHEMA),
     "not_innodb": Kind(
         "tables without transactions and foreign keys",
-        "Stop the services and convert the table: ALTER TABLE ... ENGINE=InnoDB.",
+        _SCHEMA,
     ),
     "mixed_collation": Kind(
         "columns of names with another collation than most: names that are equal in one table are "
         "not in another, and the server refuses to compare some of them",
-        "Stop the services and convert the tables to one collation: ALTER TABLE ... CONVERT TO.",
+        "Stop the services and convert the tables to one collation: ALTER TABLE ... CONVERT TO "
+        "CHARACTER SET.",
     ),
     "loop": Kind(
         "addresses that lead back to themselves: Postfix takes no mail for them",
@@ -72,9 +73,14 @@ KINDS = {
         "accounts without a row in smtp_users: they can log in, and no mail reaches them",
         "Save the account again (mail_user with adopt: true, or in tine), or remove the row.",
     ),
+    "no_home": Kind(
+        "accounts without a home: Dovecot has no place for their mail, and keeps it out",
+        "Say where it is (mail_user with home, or save the account in tine).",
+    ),
     "duplicate_destination": Kind(
         "destinations that are there more than once: today's unique key cannot be added",
-        "Run mail_doctor with repairs: [duplicate_destinations].",
+        "Run mail_doctor with repairs: [duplicate_destinations]; mail_schema with state: current "
+        "keeps the same one.",
     ),
     "orphan_destination": Kind(
         "destinations of nobody: mail follows them, and no account lists them",
@@ -85,7 +91,7 @@ KINDS = {
     ),
     "truncated_hash": Kind(
         "password hashes that the end of their column has cut: nobody can log in with one",
-        f"Run groupware.mailserver.mail_schema, which widens the column. {_PASSWORD}",
+        f"Run mail_schema, which widens the column. {_PASSWORD}",
     ),
     "malformed_hash": Kind(
         "password hashes that are none of their scheme: nobody can log in with one", _PASSWORD

@@ -14,7 +14,7 @@ from .findings import Findings
 from .records import Records, Tables
 from .rows import Checked
 
-MAILBOX = ("userid", "username", "loginname", "password", "quota_bytes")
+MAILBOX = ("userid", "username", "loginname", "password", "quota_bytes", "home")
 PERSON = ("userid", "username", "email", "passwd", "forward_only")
 ROUTE = ("source", "destination")
 # Hashes without a scheme had it in a column of its own until November 2010.
@@ -25,7 +25,7 @@ _SCHEME_COLUMNS = {
 }
 # What a check reads -> what it is called where it cannot be checked.
 _READ = {
-    "dovecot_users": ("loginname", "password", "quota_bytes"),
+    "dovecot_users": ("loginname", "password", "quota_bytes", "home"),
     "dovecot_usage": ("username",),
     "dovecot_master_users": ("username", "password"),
     "smtp_users": ("email", "passwd", "forward_only"),

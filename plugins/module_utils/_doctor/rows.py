@@ -75,15 +75,18 @@ class Checked:
             self.found.add(judged[0], self.table, f"{name} ({judged[1]})")
 
     def mailboxes(self, rows: Iterable[Any]) -> list[Mailbox]:
-        """userid, username, loginname, password, quota."""
+        """userid, username, loginname, password, quota, home."""
         kept = []
-        for userid, username, loginname, stored, quota in self._names(
+        homes = self._tables.has(self._table, "home")
+        for userid, username, loginname, stored, quota, home in self._names(
             rows, ("userid", "username", "loginname")
         ):
             name = loginname or username
             self._password(stored, name, "password")
             if (quota or 0) >= ENDLESS:
                 self.found.add("quota_in_bytes", self.table, f"{name} ({quota})")
+            if homes and not home:
+                self.found.add("no_home", self.table, name)
             kept.append(Mailbox(userid, username, name))
         return kept
 

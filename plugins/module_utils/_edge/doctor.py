@@ -128,7 +128,7 @@ class _Doctor:
         seen = {
             which: actual
             for opened, whose in self.sides
-            for actual in [opened.settle(lambda cursor: inspect(cursor, self.names))]
+            for actual in opened.settle(lambda cursor: [inspect(cursor, self.names)])
             for which in whose
         }
         return Tables(self.names, joined(self.names, seen[DOVECOT], seen[POSTFIX]))
