@@ -74,7 +74,7 @@ KINDS = {
         "Save the account again (mail_user with adopt: true, or in tine), or remove the row.",
     ),
     "no_home": Kind(
-        "accounts without a home: Dovecot has no place for their mail, and keeps it out",
+        "accounts without a home: Dovecot has no place for their mail, and it is not taken",
         "Say where it is (mail_user with home, or save the account in tine).",
     ),
     "duplicate_destination": Kind(
