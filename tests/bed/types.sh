@@ -8,6 +8,6 @@ cd "$DEV/collections"
 
 utils=ansible_collections/groupware/mailserver/plugins/module_utils
 export MYPYPATH=.
-mypy --config-file "$TOP/mypy.ini" --strict "$utils/_accounts" "$utils/_config" "$utils/_doctor"
+mypy --config-file "$TOP/mypy.ini" --strict "$utils/_accounts" "$utils/_config" "$utils/_doctor" "$utils/_migration"
 mypy --config-file "$TOP/mypy.ini" "$utils" ansible_collections/groupware/mailserver/plugins/modules
 mypy --config-file "$TOP/mypy.ini" "$BED"

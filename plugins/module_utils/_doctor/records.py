@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from .._accounts.generations import Generation, generation_of
 from .._accounts.model import fold
 from .._accounts.schema import TABLES, Actual, ActualTable, Names, comparable, length, own_collation
+from .._migration.generations import Generation, generation_of
 
 _BY_NAME = {table.name: table for table in TABLES}
 

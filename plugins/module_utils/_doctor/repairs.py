@@ -13,7 +13,7 @@ from typing import Any, Callable, NamedTuple
 
 from .._accounts.schema import DOVECOT, POSTFIX
 from .._accounts.store import Cursor, chunks, marks
-from .._accounts.twins import TURN, Routes
+from .._migration.twins import TURN, Routes
 from .hashes import bare_scheme
 from .records import Tables, same
 

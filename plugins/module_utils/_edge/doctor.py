@@ -10,7 +10,6 @@ from functools import partial
 
 from .. import _connection
 from .._accounts.errors import Invalid
-from .._accounts.generations import Generation
 from .._accounts.schema import DOVECOT, POSTFIX
 from .._accounts.store import inspect, lock
 from .._doctor import findings, repairs
@@ -19,6 +18,7 @@ from .._doctor.reading import Reader, joined
 from .._doctor.records import Records, Tables
 from .._doctor.routing import routing
 from .._doctor.structure import structure
+from .._migration.generations import Generation
 from . import reporting, server
 from .info import SNAPSHOT
 

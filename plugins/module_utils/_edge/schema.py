@@ -10,10 +10,11 @@ import typing as t
 from functools import partial
 
 from .. import _connection
-from .._accounts import dump, generations, migration, private_file, schema, stock
+from .._accounts import private_file, schema
 from .._accounts.errors import MissingDatabase, NoBackup
 from .._accounts.store import inspect
 from .._accounts.wanted import owner_id
+from .._migration import dump, generations, migration, stock
 from . import reporting, server
 
 if t.TYPE_CHECKING:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from .._accounts.schema import TABLES, VIEW, Actual, Names, quoted
 from .generations import LISTS, QUOTAS, ROUTES, is_list
-from .schema import TABLES, VIEW, Actual, Names, quoted
 
 # PyMySQL has the bytes of binary columns stand in the text of a statement like this.
 ENCODING = "utf-8", "surrogateescape"

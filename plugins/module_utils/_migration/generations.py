@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from .schema import DOVECOT, VIEW, Actual, ActualTable, Names, tables_of
+from .._accounts.schema import DOVECOT, VIEW, Actual, ActualTable, Names, tables_of
 
 STATUS = frozenset(("status", "expiry_date", "last_modified_time"))
 # Lists of addresses before there were smtp_destinations, by email and by userid: whatever has the
@@ -100,6 +100,11 @@ def lacking(name: str, there: ActualTable) -> list[str]:
     columns = set(there.columns)
     linked = name != "smtp_destinations" or columns & {"userid", "users_id"}
     return sorted(_ALWAYS.get(name, set()) - columns) + ([] if linked else ["userid"])
+
+
+def is_unique(there: ActualTable, *columns: str) -> bool:
+    """Whether a key of these columns alone lets no value stand twice."""
+    return any(key.unique and key.columns == columns for key in there.keys.values())
 
 
 def generation_of(names: Names, actual: Actual) -> Generation:

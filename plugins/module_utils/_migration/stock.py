@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .migration import Ask
-from .schema import (
+from .._accounts.schema import (
     PASSWORD_LENGTH,
     TRIGGERS,
     VIEW,
@@ -21,7 +20,8 @@ from .schema import (
     altering,
     quoted,
 )
-from .schema import tables_of as all_tables
+from .._accounts.schema import tables_of as all_tables
+from .ground import Ask
 
 # What tine of 2026 creates, too, though it does without.
 _TINES = frozenset(

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Callable
 
-from . import schema
+from .._accounts import schema
 
 TURN = "mailserver_turn"  # 1 is the row that stays
 

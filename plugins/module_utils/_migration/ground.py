@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all parts of a migration stand on: the tables that are there, and questions about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Callable
+
+from .._accounts import schema
+from .._accounts.errors import shown
+from .._accounts.schema import DOVECOT, VIEW, Actual, ActualTable, Names, quoted
+from .generations import named, renamings
+
+Ask = Callable[[str], Sequence[Any]]
+SHOWN = 5  # examples of a fault
+
+
+class Ground:
+    """The tables under the names that they will have, and what is wrong with them."""
+
+    def __init__(self, names: Names, actual: Actual, ask: Ask, owner: str | None) -> None:
+        self.names = names
+        self.ask = ask
+        self.owner = owner
+        self.views = {place for place, there in actual.tables.items() if there.engine == VIEW}
+        self.renamed = renamings(names, actual)
+        self.actual = named(names, actual)
+        self.tables = {table.name: table for table in schema.tables_of(names, self.actual)}
+        self.narrowed: set[tuple[str, str]] = set()  # a table and a column of it
+        self.faults: list[str] = []
+
+    # ---- what is there
+
+    def there(self, name: str) -> ActualTable | None:
+        return self.actual.tables.get((self.database(name), name))
+
+    def has(self, name: str, columns: Iterable[str]) -> bool:
+        there = self.there(name)
+        return there is not None and set(columns) <= set(there.columns)
+
+    def free(self, name: str, references: Iterable[str]) -> None:
+        """From now on a table is without these foreign keys."""
+        there = self.there(name)
+        if there is not None:
+            left = {key: other for key, other in there.references.items() if key not in references}
+            place = (self.database(name), name)
+            freed = {place: replace(there, references=left)}
+            self.actual = replace(self.actual, tables={**self.actual.tables, **freed})
+
+    # ---- names
+
+    def database(self, name: str) -> str:
+        return self.names.dovecot if name.startswith(DOVECOT) else self.names.postfix
+
+    def told(self, name: str) -> str:
+        """A table for somebody who reads it."""
+        return f"{self.database(name)}.{name}"
+
+    def place(self, name: str) -> str:
+        """The quoted name that a table will have."""
+        return f"{quoted(self.database(name))}.{quoted(name)}"
+
+    def now(self, name: str) -> str:
+        """The quoted name that it has."""
+        (was,) = [old for old, new in self.renamed.items() if new == name] or [name]
+        return f"{quoted(self.database(name))}.{quoted(was)}"
+
+    # ---- questions
+
+    def any(self, sql: str) -> bool:
+        return bool(self.ask(f"{sql} LIMIT 1"))
+
+    def is_filled(self, name: str) -> bool:
+        return self.there(name) is not None and self.any(f"SELECT 1 FROM {self.now(name)}")
+
+    def like(self, table: str, text: str, column: str = "") -> str:
+        """A text that can be compared with those of a table, whose index still answers.
+
+        With those of one column where it is compared only after it has lost its origin.
+        """
+        there, wanted = self.there(table), self.tables[table]
+        new = schema.collation_of(self.names, self.actual, wanted)
+        collation = schema.own_collation(there, wanted) if there else new
+        if there and column in there.columns:
+            collation = there.columns[column].collation or collation
+        return schema.comparable(text, collation)
+
+    def longer(self, name: str, column: str, length: int) -> list[str]:
+        """Values of more characters, a few of them."""
+        sql = (
+            f"SELECT {quoted(column)} FROM {self.now(name)} "
+            f"WHERE CHAR_LENGTH({quoted(column)}) > {length} LIMIT {SHOWN}"
+        )
+        return [value for (value,) in self.ask(sql)]
+
+    def require_parents(self, name: str, column: str, parent: str, of: str) -> None:
+        """Every row's column is in that of its parent's table."""
+        orphans = self.ask(
+            f"SELECT DISTINCT c.{column} FROM {self.now(name)} AS c LEFT JOIN "
+            f"{self.now(parent)} AS p ON p.{of} = {self.like(parent, f'c.{column}')} "
+            f"WHERE p.{of} IS NULL LIMIT {SHOWN}"
+        )
+        for (value,) in orphans:
+            self.faults.append(
+                f"{self.told(name)} has rows of {column} {shown(value)}, which is not in "
+                f"{self.told(parent)}: remove them, or add it there."
+            )

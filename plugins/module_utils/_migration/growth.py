@@ -1,0 +1,249 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A table on its way to that of 2026, whichever it is.
+
+It grows first (new and wider columns, nothing can be wrong with that), then its rows move to where
+they belong, then it becomes strict (NOT NULL, keys) and loses what is empty now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from .._accounts import schema
+from .._accounts.errors import shown
+from .._accounts.schema import (
+    NOT_NULL,
+    SORTED,
+    ActualColumn,
+    ActualTable,
+    Column,
+    Key,
+    Step,
+    Table,
+    quoted,
+)
+from .generations import former
+from .ground import SHOWN, Ground
+
+Parts = Iterator[tuple[str, str]]  # of an ALTER TABLE, in words and in SQL
+
+_RESOLVED = ("loginname", "force_unique")  # keys whose duplicates a step of its own takes away
+# What stands for NULL in a column that has none in 2026, where that is not its default.
+_INSTEAD_OF_NULL = {
+    ("dovecot_users", "quota_bytes"): "0",
+    ("smtp_users", "username"): "email",
+    ("smtp_users", "userid"): "SHA1(email)",
+    ("smtp_virtual_domains", "instancename"): "''",
+}
+
+
+def grown(
+    ground: Ground, name: str, moving: Iterable[Step] = (), moved: Collection[str] = ()
+) -> Iterator[Step]:
+    """The steps of a table; those that move its rows in between fill the columns that are named."""
+    there = ground.there(name)
+    if there is None:
+        yield from schema.table_steps(ground.names, ground.actual, ground.tables[name])
+    else:
+        yield from _Growth(ground, ground.tables[name], there, moved).steps(moving)
+
+
+def superseded(ground: Ground, name: str) -> tuple[str, ...]:
+    """Foreign keys between the columns of one of today's, which has another name or form."""
+    there = ground.there(name)
+    wanted = [key.reference for key in ground.tables[name].keys if not key.name]
+    return tuple(
+        key
+        for key, other in (there.references if there else {}).items()
+        if any((w.column, w.table) == (other.column, other.table) for w in wanted)
+    )
+
+
+class _Growth:
+    def __init__(
+        self, ground: Ground, table: Table, there: ActualTable, moved: Collection[str]
+    ) -> None:
+        self.ground = ground
+        self.table = table
+        self.there = there
+        self.moved = moved
+        self.told = ground.told(table.name)
+        self.now = ground.now(table.name)
+
+    def steps(self, moving: Iterable[Step]) -> Iterator[Step]:
+        loose = {c.name for c in self.table.columns if _is_loose(c, self.there)} | set(self.moved)
+        leaving = sorted(former(self.table.name, self.there))
+        data = [*self._filling(loose), *moving]
+        if data or leaving:
+            later = dict.fromkeys(loose, "DEFAULT NULL")
+            later |= dict.fromkeys(_bound(self.table, self.there), NOT_NULL)
+            yield from self._altering(self._columns(later))
+            yield from data
+            columns = self._strict(later)
+        else:
+            columns = self._columns({})
+        drops = [(f"drop column {column}", f"DROP COLUMN {quoted(column)}") for column in leaving]
+        gone = tuple(f"{self.told}.{column}" for column in leaving)
+        yield from self._altering([*columns, *drops, *self._keys(), *self._references()], gone)
+
+    def _altering(
+        self, parts: Iterable[tuple[str, str]], gone: tuple[str, ...] = ()
+    ) -> Iterator[Step]:
+        for step in schema.altering(self.ground.names, self.table, parts):
+            yield step._replace(destructive=bool(gone), removes=gone)
+
+    # ---- columns
+
+    def _columns(self, later: Mapping[str, str]) -> Parts:
+        there = self.there
+        if there.engine.lower() != "innodb":
+            yield f"engine from {there.engine} to InnoDB", "ENGINE=InnoDB"
+        if there.row_format.lower() in ("compact", "redundant"):
+            yield f"row format from {there.row_format} to Dynamic", "ROW_FORMAT=DYNAMIC"
+        for column in self.table.columns:
+            wanted = replace(column, rest=later.get(column.name, column.rest))
+            yield from self._column(wanted, there.columns.get(column.name))
+
+    def _column(self, column: Column, has: ActualColumn | None) -> Parts:
+        collation = self._collation(column)
+        text = column.text(collation)
+        if has is None:
+            yield f"add column {column.name}", f"ADD COLUMN {text}"
+            return
+        if has.generated != column.generated:
+            word = "a" if has.generated else "not a"
+            self.ground.faults.append(f"{self.told}.{column.name} is {word} generated column.")
+        if schema.too_short(column, has):
+            yield schema.widening(column, has, collation)
+        elif words := self._difference(column, has, collation):
+            yield words, f"MODIFY COLUMN {text}"
+
+    def _difference(self, column: Column, has: ActualColumn, collation: str) -> str:
+        narrowed = (self.table.name, column.name) in self.ground.narrowed
+        if narrowed or not column.suits(has.type):
+            self._require_fit(column, has.length or 0)
+            return f"change {column.name} from {has.type} to {column.type}"
+        if has.nullable and column.needed:
+            return f"no NULL in {column.name}"
+        if not column.generated and not column.needed and not has.nullable:
+            return f"allow NULL in {column.name}"
+        if not column.generated and has.default != column.default:
+            return f"default of {column.name} from {has.default} to {column.default}"
+        if has.collation and has.collation != collation:
+            return f"collation of {column.name} to {collation}"
+        return ""
+
+    def _collation(self, column: Column) -> str:
+        """A column has that of the one that its foreign key refers to, and else keeps its own."""
+        if any(key.reference.column == column.name for key in self.table.keys if not key.name):
+            return schema.collation_of(self.ground.names, self.ground.actual, self.table)
+        has = self.there.columns.get(column.name)
+        if has and has.collation:
+            return has.collation
+        return schema.own_collation(self.there, self.table)
+
+    def _require_fit(self, column: Column, length: int) -> None:
+        room = schema.length(column.type)
+        if room and length > room:
+            for value in self.ground.longer(self.table.name, column.name, room):
+                self.ground.faults.append(
+                    f"{self.told}.{column.name} holds {shown(value)}, "
+                    f"{len(value)} characters; expected at most {room}."
+                )
+
+    def _strict(self, later: Mapping[str, str]) -> Parts:
+        for column in self.table.columns:
+            if column.name in later:
+                words = "no NULL" if column.needed else "allow NULL"
+                text = column.text(self._collation(column))
+                yield f"{words} in {column.name}", f"MODIFY COLUMN {text}"
+
+    # ---- rows
+
+    def _filling(self, loose: set[str]) -> Iterator[Step]:
+        for column in self.table.columns:
+            name = column.name
+            if name not in loose or name in self.moved or not self._lacks_values(name):
+                continue
+            value = self._instead_of_null(column)
+            if value is None:
+                what = "NULL" if name in self.there.columns else "no column"
+                self.ground.faults.append(f"{self.told} has {what} for {name}.")
+                continue
+            sql = f"UPDATE {self.ground.place(self.table.name)} SET {quoted(name)} = {value} "
+            words = f"fill {name} where it is NULL in {self.told}"
+            yield Step(words, (f"{sql}WHERE {quoted(name)} IS NULL",))
+
+    def _lacks_values(self, name: str) -> bool:
+        where = f" WHERE {quoted(name)} IS NULL" if name in self.there.columns else ""
+        return self.ground.any(f"SELECT 1 FROM {self.now}{where}")
+
+    def _instead_of_null(self, column: Column) -> str | None:
+        if column.name == "client_idnr":
+            return self._owner()
+        return _INSTEAD_OF_NULL.get((self.table.name, column.name), column.default)
+
+    def _owner(self) -> str:
+        if self.ground.owner is None:
+            self.ground.faults.append(
+                f"{self.told} has accounts without an owner: set client_idnr. Where "
+                "tine keeps the accounts, it is the id of its application Tinebase "
+                "(SELECT id FROM tine20_applications WHERE name = 'Tinebase')."
+            )
+        return f"'{self.ground.owner}'"
+
+    # ---- keys
+
+    def _keys(self) -> Parts:
+        for key in self.table.keys:
+            new = key.name and key.form.unique and key.form not in self.there.keys.values()
+            if new and key.name not in _RESOLVED:
+                self._require_unique(key)
+        yield from schema.indexing(self.table, self.there)
+
+    def _require_unique(self, key: Key) -> None:
+        columns = [quoted(c) for c in key.form.columns if c in self.there.columns]
+        if not columns:
+            return
+        if key.name == "PRIMARY":
+            columns = [f"COALESCE({column}, '')" for column in columns]
+        listed = ", ".join(columns)
+        given = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+        found = self.ground.ask(
+            f"SELECT {SORTED} {listed}, COUNT(*) FROM {self.now} WHERE {given} "
+            f"GROUP BY {listed} HAVING COUNT(*) > 1 LIMIT {SHOWN}"
+        )
+        for *values, number in found:
+            told = ", ".join(shown(value) for value in values)
+            of = ", ".join(key.form.columns)
+            self.ground.faults.append(
+                f"{self.told} has {number} rows with {of} {told}; expected one."
+            )
+
+    def _references(self) -> Parts:
+        for key in self.table.keys:
+            if key.name or self.there.references.get(key.constraint) == key.reference:
+                continue
+            column, parent, of, _cascades = key.reference
+            new = key.reference not in self.there.references.values()
+            if new and column in self.there.columns and self.ground.there(parent) is not None:
+                self.ground.require_parents(self.table.name, column, parent, of)
+            former_keys = superseded(self.ground, self.table.name)
+            drops = [f"DROP FOREIGN KEY {quoted(name)}, " for name in former_keys]
+            yield f"foreign key {key.constraint}", f"{''.join(drops)}ADD {key.text}"
+
+
+def _is_loose(column: Column, there: ActualTable) -> bool:
+    """Whether a column that has no NULL in 2026 has it now, or will have it for a while."""
+    has = there.columns.get(column.name)
+    if has is None:
+        return column.needed and column.default is None
+    return column.needed and has.nullable
+
+
+def _bound(table: Table, there: ActualTable) -> list[str]:
+    """Columns without NULL only because they are in a primary key that goes."""
+    key = there.keys.get("PRIMARY")
+    return [c.name for c in table.columns if key and not c.needed and c.name in key.columns]

@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: 2026 the groupware.mailserver developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rows of smtp_users and smtp_destinations, and the userid between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from .._accounts import schema
+from .._accounts.schema import ActualTable, Step, quoted
+from .generations import is_unique
+from .ground import Ground
+from .growth import superseded
+from .prefixes import prefixing
+from .twins import TURN, Routes
+
+
+def narrowing(ground: Ground) -> Iterator[Step]:
+    """The userid was longer once. A foreign key holds its column as it is, so it comes anew."""
+    for name in ("smtp_users", "smtp_destinations"):
+        there = ground.there(name)
+        has = there.columns.get("userid") if there else None
+        lengths = [
+            schema.length(column.type)
+            for column in ground.tables[name].columns
+            if column.name == "userid" and has
+        ]
+        for length in lengths:
+            too_wide = has is not None and (has.length or 0) > length
+            # What is too long is told where the column changes.
+            if too_wide and not ground.longer(name, "userid", length):
+                ground.narrowed.add((name, "userid"))
+    if ground.narrowed:
+        _require_free(ground)
+        yield from _freeing(ground)
+
+
+def _freeing(ground: Ground) -> Iterator[Step]:
+    name = "smtp_destinations"
+    tines = superseded(ground, name)
+    ground.free(name, tines)
+    for key in tines:
+        sql = f"ALTER TABLE {ground.place(name)} DROP FOREIGN KEY {quoted(key)}"
+        yield Step(f"drop foreign key {key} of {ground.told(name)} for a while", (sql,))
+
+
+def _require_free(ground: Ground) -> None:
+    """No foreign key but tine's holds a column that is to be narrowed."""
+    for (database, name), there in ground.actual.tables.items():
+        if database != ground.names.postfix:
+            continue
+        tines = superseded(ground, name) if name in ground.tables else ()
+        for key, other in there.references.items():
+            held = {(name, other.column), (other.table, other.parent)} & ground.narrowed
+            if held and key not in tines:
+                ground.faults.append(
+                    f"{database}.{name} has the foreign key {key}, which is not tine's and "
+                    "holds userid, which is to be narrower: drop it, and add it again "
+                    "afterwards."
+                )
+
+
+def people(ground: Ground) -> Iterator[Step]:
+    """What becomes of the rows of smtp_users."""
+    yield from prefixing(ground, "smtp_users")
+    empty = f"SELECT 1 FROM {ground.now('smtp_users')} WHERE userid = ''"
+    if ground.has("smtp_users", ("userid",)) and ground.any(empty):
+        sql = f"UPDATE {ground.place('smtp_users')} SET userid = SHA1(email) WHERE userid = ''"
+        yield Step(f"fill userid where it is empty in {ground.told('smtp_users')}", (sql,))
+
+
+def once(ground: Ground) -> Iterator[Step]:
+    """A pair of source and destination that stands several times becomes one row."""
+    name, there = "smtp_destinations", ground.there("smtp_destinations")
+    if there is None or is_unique(there, "source", "destination"):
+        return
+    if not ground.any(_twins(ground, ground.now(name), there).pairs):
+        return
+    ordinary = (column for column, has in there.columns.items() if not has.generated)
+    columns = [quoted(column) for column in dict.fromkeys((*ordinary, "dispatch_address"))]
+    listed = ", ".join(columns)
+    table, kept = ground.place(name), f"{quoted(ground.names.postfix)}.`smtp_destinations_once`"
+    yield Step(
+        f"keep one of each pair of source and destination in {ground.told(name)}",
+        (
+            f"CREATE OR REPLACE TEMPORARY TABLE {kept} (KEY (source, destination)) "
+            f"SELECT {listed} FROM ({_twins(ground, table, there).ranked(columns)}) AS r "
+            f"WHERE r.{TURN} = 1",
+            # With an alias it would ask for a default database.
+            f"DELETE {table} FROM {table} JOIN {kept} AS o "
+            f"ON o.source = {table}.source AND o.destination = {table}.destination",
+            f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {kept}",
+        ),
+        True,
+    )
+
+
+def _twins(ground: Ground, table: str, there: ActualTable) -> Routes:
+    hook, key = ("users_id", "id") if "users_id" in there.columns else ("userid", "userid")
+    as_user = partial(ground.like, "smtp_users")
+    return Routes(table, ground.place("smtp_users"), hook, key, "d.dispatch_address", as_user)
