@@ -485,6 +485,42 @@ def test_a_run_that_was_killed_anywhere_is_finished_by_the_next(
     print(f"killed {killed} times in {len(done['actions'])} steps")
 
 
+def served(host: OldHost, options: dict[str, Any], number: int | None) -> int:
+    """A run whose server is killed and comes back before its statement of that number.
+
+    How many statements it had.
+    """
+    seen = [0]
+    execute = pymysql.cursors.Cursor.execute
+
+    def counted(cursor: Any, sql: str, *values: Any) -> Any:
+        if sql.startswith(WRITES):
+            if seen[0] == number:
+                host.mariadb.kill()
+                host.mariadb.start()
+            seen[0] += 1
+        return execute(cursor, sql, *values)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pymysql.cursors.Cursor, "execute", counted)
+        host.run("mail_schema", **options)
+    return seen[0]
+
+
+@pytest.mark.parametrize("apart", [20, pytest.param(1, marks=pytest.mark.long)])
+def test_a_run_goes_on_when_its_server_was_killed_and_is_back(
+    old: OldHost, migrate: dict, apart: int
+):
+    old.build("D0", "S0", 9)
+    statements = served(old, migrate, None)
+    whole = defined(old), everything(old)
+    assert statements > 40
+    for number in range(0, statements, apart):
+        old.build("D0", "S0", 9)
+        assert served(old, migrate, number) >= statements
+        assert (defined(old), everything(old)) == whole, number
+
+
 # ---- the way back
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 UTILS = Path(__file__).parents[5] / "plugins/module_utils"
-CORE = sorted(p for name in ("_accounts", "_doctor", "_migration") for p in (UTILS / name).glob("*.py"))
+CORE = sorted(
+    p for name in ("_accounts", "_doctor", "_migration") for p in (UTILS / name).glob("*.py")
+)
 
 
 def imported(path: Path) -> Iterator[str]:
