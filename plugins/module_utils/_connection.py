@@ -128,7 +128,8 @@ class Server:
     def _connect(self, options: t.Mapping[str, t.Any]) -> t.Any:
         return pymysql.connect(
             user=self._params["login_user"],
-            password=self._params["login_password"] or "",
+            # As text it would be encoded in latin1.
+            password=(self._params["login_password"] or "").encode(),
             charset="utf8",
             sql_mode=SQL_MODE,
             connect_timeout=10,
@@ -246,6 +247,13 @@ class _Patience:
 def overtaken(words: str) -> Exception:
     """What an attempt raises to be made again: the server says the same of a changed record."""
     return t.cast(Exception, pymysql.OperationalError(1020, words))
+
+
+def refusal(error: Exception) -> str:
+    """What the server said, if it is the server that refuses; otherwise empty."""
+    if isinstance(error, (DatabaseRefuses, NotAllowed)):
+        return error.reason
+    return _words(error) if pymysql and isinstance(error, pymysql.MySQLError) else ""
 
 
 def _code(error: Exception) -> int:

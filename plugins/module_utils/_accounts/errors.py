@@ -127,10 +127,35 @@ class NoServer(MailhostError):
 class NotAllowed(MailhostError):
     """The SQL account may not do what is needed."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(
+        self, reason: str, needed: str = "SELECT, INSERT, UPDATE and DELETE on the mail tables"
+    ) -> None:
+        self.reason = reason
         super().__init__(
             f"The SQL account is not allowed to: {reason}. Log in as one that may (login_user), or "
-            "grant it SELECT, INSERT, UPDATE and DELETE on the mail tables."
+            f"grant it {needed}."
+        )
+
+
+class StepRefused(MailhostError):
+    """A step that changes tables, which no transaction can take back."""
+
+    def __init__(self, step: str, reason: str, backup: str) -> None:
+        kept = f" The tables as they were are in {backup}." if backup else ""
+        super().__init__(
+            f"The database refuses the step '{step}': {reason}. The steps before it are done and "
+            f"stay. Mend what it names and run the task again: it goes on from there.{kept}"
+        )
+
+
+class Swapped(MailhostError):
+    """The two databases have each other's tables."""
+
+    def __init__(self, dovecot: str, postfix: str) -> None:
+        super().__init__(
+            f"dovecot_database is {dovecot!r} and postfix_database is {postfix!r}, but Postfix's "
+            f"tables are in {dovecot!r} and Dovecot's in {postfix!r}: exchange the two. Nothing "
+            "was changed."
         )
 
 
@@ -138,6 +163,7 @@ class DatabaseRefuses(MailhostError):
     """An error of the server that trying again does not cure."""
 
     def __init__(self, reason: str, code: int) -> None:
+        self.reason = f"{reason} (error {code})"
         super().__init__(
             f"The database refuses the transaction: {reason} (error {code}). "
             "Nothing of it was written."

@@ -18,7 +18,6 @@ NOT_NULL = "NOT NULL"
 # Groups of names by sorting: the temporary table that the server takes by itself costs ten times as
 # much where no index helps.
 SORTED = "SQL_BIG_RESULT"
-VIEW = "VIEW"  # what stands for the engine of a view
 DOVECOT, POSTFIX = "dovecot", "postfix"  # which of the two databases a table belongs to
 
 
@@ -51,7 +50,10 @@ class Column:
 
     def suits(self, actual: str) -> bool:
         """Whether a column of that type holds what this one holds; more is no harm."""
-        return _plain(actual) == _plain(self.type) or length(actual) > length(self.type) > 0
+        plain, today = _plain(actual), _plain(self.type)
+        if self.name in ("id", "users_id"):  # a number that only links
+            plain, today = (text.replace(" unsigned", "") for text in (plain, today))
+        return plain == today or length(actual) > length(self.type) > 0
 
     def widened(self, actual: str) -> bool:
         """A password column that is shorter or longer than ours but otherwise the same."""
@@ -368,6 +370,7 @@ class ActualColumn:
     collation: str | None
     generated: bool
     default: str | None = None  # as SQL; NULL is a word, and None is no default
+    expression: str = ""  # of a generated column
 
 
 class ActualKey(NamedTuple):
@@ -396,6 +399,10 @@ class ActualTable:
     rows: int = 0  # as the server estimates
     row_format: str = "Dynamic"
     references: Mapping[str, ActualReference] = field(default_factory=dict)
+    kind: str = (
+        ""  # in words, of what is no ordinary table: a view, one with partitions or versions
+    )
+    triggers: Mapping[str, str] = field(default_factory=dict)  # statement by name
 
 
 @dataclass(frozen=True)
@@ -413,7 +420,10 @@ class Actual:
     def several(self, names: Names) -> bool:
         """Whether these are the tables for several tines (postfixmultiinstance)."""
         users = self.tables.get((names.postfix, "smtp_users"))
-        return users is not None and "id" in users.columns
+        routes = self.tables.get((names.postfix, "smtp_destinations"))
+        # A number of somebody's own is no link.
+        linked = routes is None or "users_id" in routes.columns
+        return users is not None and "id" in users.columns and linked
 
 
 class Step(NamedTuple):
@@ -440,13 +450,22 @@ def tables_of(names: Names, actual: Actual) -> Sequence[Table]:
     return SEVERAL if actual.several(names) else TABLES
 
 
+def is_swapped(names: Names, actual: Actual) -> bool:
+    """Whether each database has the other's tables and none of its own."""
+    both = ((names.dovecot, "dovecot_users"), (names.postfix, "smtp_users"))
+    other = ((names.postfix, "dovecot_users"), (names.dovecot, "smtp_users"))
+    if any(place in actual.tables for place in both):
+        return False
+    return all(place in actual.tables for place in other)
+
+
 def _differences(names: Names, actual: Actual, table: Table) -> Iterator[str]:
     there = actual.table(names, table)
     if there is None:
         return
     name = f"{names.database(table.database)}.{table.name}"
-    if there.engine == VIEW:
-        yield f"{name} is a view; expected a table"
+    if there.kind:
+        yield f"{name} is {there.kind}; expected an ordinary table"
     elif there.engine.lower() != "innodb":
         yield f"{name} uses the engine {there.engine}; expected InnoDB"
     for column in table.columns:
@@ -504,16 +523,33 @@ def indexing(table: Table, there: ActualTable) -> Iterator[tuple[str, str]]:
         if not key.name or there.keys.get(key.name) == key.form:
             continue
         if key.name == "PRIMARY":
-            drop = "DROP PRIMARY KEY, " if key.name in there.keys else ""
+            drop = _without_primary(table, there)
             yield f"primary key {', '.join(key.form.columns)}", f"{drop}ADD {key.text}"
             continue
         drop = f"DROP KEY {quoted(key.name)}, " if key.name in there.keys else ""
+        verb = "replace" if drop else "add"
         same = [name for name, form in there.keys.items() if form == key.form and name != "PRIMARY"]
         if same:
             text = f"{drop}RENAME KEY {quoted(same[0])} TO {quoted(key.name)}"
             yield f"rename index {same[0]} to {key.name}", text
         else:
-            yield f"add index {key.name}", f"{drop}ADD {key.text}"
+            yield f"{verb} index {key.name}", f"{drop}ADD {key.text}"
+
+
+def primary(there: ActualTable) -> tuple[str, ...]:
+    """The columns of its primary key."""
+    key = there.keys.get("PRIMARY")
+    return key.columns if key else ()
+
+
+def _without_primary(table: Table, there: ActualTable) -> str:
+    """A number of somebody's own has to stay a key, for it may count by itself."""
+    columns = primary(there)
+    if not columns:
+        return ""
+    own = not {column.name for column in table.columns} & set(columns)
+    kept = f"ADD UNIQUE KEY ({', '.join(map(quoted, columns))}), " if own else ""
+    return f"DROP PRIMARY KEY, {kept}"
 
 
 def too_short(column: Column, has: ActualColumn) -> bool:

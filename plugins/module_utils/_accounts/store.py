@@ -28,19 +28,20 @@ CHUNK = 1000  # names in one IN list
 MANY = 500  # wishes from which on whole tables may be read
 
 TABLES = (
-    "SELECT table_schema, table_name, IF(table_type = 'VIEW', 'VIEW', engine), table_rows, "
-    "row_format FROM information_schema.tables "
-    "WHERE table_type IN ('BASE TABLE', 'VIEW') AND table_schema IN (%s, %s)"
+    "SELECT table_schema, table_name, engine, table_rows, row_format, "
+    "IF(create_options LIKE '%%partitioned%%', 'PARTITIONED', table_type) "
+    "FROM information_schema.tables WHERE table_schema IN (%s, %s)"
 )
 COLUMNS = (
     "SELECT table_schema, table_name, column_name, column_type, is_nullable, "
-    "character_maximum_length, collation_name, extra, column_default "
+    "character_maximum_length, collation_name, extra, column_default, generation_expression "
     "FROM information_schema.columns "
     "WHERE table_schema IN (%s, %s) ORDER BY table_schema, table_name, ordinal_position"
 )
 KEYS = (
-    "SELECT table_schema, table_name, index_name, non_unique, column_name, sub_part "
-    "FROM information_schema.statistics WHERE table_schema IN (%s, %s) "
+    "SELECT table_schema, table_name, index_name, non_unique, "
+    "IF(index_type IN ('FULLTEXT', 'SPATIAL'), CONCAT(column_name, ' ', index_type), column_name), "
+    "sub_part FROM information_schema.statistics WHERE table_schema IN (%s, %s) "
     "ORDER BY table_schema, table_name, index_name, seq_in_index"
 )
 # Who may only read sees no rules; they are taken for tine's then.
@@ -57,9 +58,11 @@ REFERENCES = (
 )
 DATABASES = "SELECT schema_name FROM information_schema.schemata WHERE schema_name IN (%s, %s)"
 TRIGGERS = (
-    "SELECT trigger_name, action_statement FROM information_schema.triggers "
-    "WHERE trigger_schema = %s"
+    "SELECT trigger_schema, event_object_table, trigger_name, action_statement "
+    "FROM information_schema.triggers WHERE trigger_schema IN (%s, %s)"
 )
+# What is no ordinary table, in words.
+KINDS = {"BASE TABLE": "", "PARTITIONED": "a table with partitions"}
 SENTINEL = "SELECT id FROM {mailserver_lock} WHERE id = 1"
 LOCK = "UPDATE {mailserver_lock} SET generation = generation + 1 WHERE id = 1"
 OWNED = "SELECT userid, username, email FROM {smtp_users} WHERE client_idnr = %s"
@@ -105,20 +108,25 @@ def inspect(cursor: Cursor, names: Names) -> Actual:
         return cursor.fetchall()
 
     columns: dict[tuple[str, str], dict[str, ActualColumn]] = {}
-    for schema, table, name, kind, nullable, length, collation, extra, default in asked(COLUMNS):
-        columns.setdefault((schema, table), {})[name] = ActualColumn(
-            kind, nullable == "YES", length, collation, "GENERATED" in extra.upper(), default
+    for schema, table, name, kind, nullable, length, collation, extra, *more in asked(COLUMNS):
+        # The server does not look at capital letters in names of columns.
+        columns.setdefault((schema, table), {})[name.lower()] = ActualColumn(
+            *(kind, nullable == "YES", length, collation, "GENERATED" in extra.upper(), more[0]),
+            more[1] or "",
         )
     keys: dict[tuple[str, str], dict[str, ActualKey]] = {}
     for schema, table, name, repeats, column, part in asked(KEYS):
         of_table = keys.setdefault((schema, table), {})
         before = of_table[name].columns if name in of_table else ()
-        of_table[name] = ActualKey(
-            not repeats, (*before, f"{column}({part})" if part else str(column))
-        )
+        named = column.lower()
+        of_table[name] = ActualKey(not repeats, (*before, f"{named}({part})" if part else named))
     references: dict[tuple[str, str], dict[str, ActualReference]] = {}
-    for schema, table, name, *reference in asked(REFERENCES):
-        references.setdefault((schema, table), {})[name] = ActualReference(*reference)
+    for schema, table, name, column, parent, of, cascades in asked(REFERENCES):
+        reference = ActualReference(column.lower(), parent, of.lower(), bool(cascades))
+        references.setdefault((schema, table), {})[name] = reference
+    triggers: dict[tuple[str, str], dict[str, str]] = {}
+    for schema, table, name, body in asked(TRIGGERS):
+        triggers.setdefault((schema, table), {})[name] = str(body)
     tables = {
         (schema, table): ActualTable(
             engine or "",
@@ -127,16 +135,24 @@ def inspect(cursor: Cursor, names: Names) -> Actual:
             rows or 0,
             row_format or "",
             references.get((schema, table), {}),
+            KINDS.get(kind, f"a {kind.lower()}"),
+            triggers.get((schema, table), {}),
         )
-        for schema, table, engine, rows, row_format in asked(TABLES)
+        for schema, table, engine, rows, row_format, kind in asked(TABLES)
     }
-    cursor.execute(TRIGGERS, (names.dovecot,))
-    triggers = {name: str(body) for name, body in cursor.fetchall()}
+    lock_row = tables.get((names.postfix, "mailserver_lock"))
     return Actual(
         databases=frozenset(name for (name,) in asked(DATABASES)),
         tables=tables,
-        triggers=triggers,
-        locked=(names.postfix, "mailserver_lock") in tables and _has_sentinel(cursor, names),
+        triggers={
+            name: body
+            for (schema, _table), found in triggers.items()
+            if schema == names.dovecot
+            for name, body in found.items()
+        },
+        locked=lock_row is not None
+        and {"id", "generation"} <= set(lock_row.columns)
+        and _has_sentinel(cursor, names),
     )
 
 

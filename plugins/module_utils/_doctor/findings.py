@@ -31,6 +31,9 @@ KINDS = {
     ),
     "missing_table": Kind("tables of today that are not there, or may not be read", _SCHEMA),
     "missing_column": Kind("columns of today that are not there", _SCHEMA),
+    "missing_row": Kind(
+        "rows of this collection that are not there: its modules write no account without", _SCHEMA
+    ),
     "missing_key": Kind("keys of today that are not there", _SCHEMA),
     "different_column": Kind("columns that hold less than those of today, or else", _SCHEMA),
     "not_innodb": Kind(

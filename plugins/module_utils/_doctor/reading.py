@@ -23,12 +23,14 @@ _SCHEME_COLUMNS = {
     "dovecot_users": ("password", "scheme"),
     "smtp_users": ("passwd", "encryption_type"),
 }
-# What a check reads -> what it is called where it cannot be checked.
+_NAMES = ("userid", "username", "source", "destination", "domain")  # which nobody is without
+_TEXTS = (*_NAMES, "loginname", "email", "password", "passwd", "home")
+# What the checks read, by table.
 _READ = {
-    "dovecot_users": ("loginname", "password", "quota_bytes", "home"),
+    "dovecot_users": ("userid", "username", "loginname", "password", "quota_bytes", "home"),
     "dovecot_usage": ("username",),
     "dovecot_master_users": ("username", "password"),
-    "smtp_users": ("email", "passwd", "forward_only"),
+    "smtp_users": ("userid", "username", "email", "passwd", "forward_only"),
     "smtp_destinations": ("source", "destination"),
     "smtp_virtual_domains": ("domain",),
 }
@@ -92,9 +94,13 @@ class Reader:
         hashed, beside = _SCHEME_COLUMNS.get(table, ("", ""))
         if not self.tables.has(table, column):
             return "NULL"
+        if column not in _TEXTS:
+            return column
+        # Whatever the column is: somebody may have made it binary or a number.
+        text = f"CONVERT({column} USING utf8mb4)"
         if column == hashed and self.tables.has(table, beside):
-            return _BESIDE.format(column, beside)
-        return column
+            return _BESIDE.format(text, beside)
+        return f"COALESCE({text}, '')" if column in _NAMES else text
 
     def _duplicates(self, cursor: Cursor, found: Findings) -> None:
         """The server tells what it takes for equal; the order of the rows says nothing."""
@@ -119,6 +125,10 @@ class Reader:
                 for column in columns
                 if not self.tables.has(table, column)
             ]
+        if "smtp_destinations" in self.tables and records.routes is None:
+            said.append(
+                f"column {self.tables.name('smtp_destinations')}.{self.tables.hook} is not there"
+            )
         if records.domains is not None and not records.domains:
             said.append(
                 f"{self.tables.name('smtp_virtual_domains')} is empty: which domains are hosted "

@@ -111,10 +111,12 @@ class Tables:
         known = {c.name: c.type for c in _BY_NAME[table].columns}.get(column, "")
         return length(known) or None
 
-    def as_user(self, text: str) -> str:
-        """A text, as SQL, that can be compared with those of smtp_users."""
+    def as_user(self, text: str, column: str) -> str:
+        """A text, as SQL, that can be compared with those of a column of smtp_users."""
         there = self._there("smtp_users")
-        return comparable(text, own_collation(there, _BY_NAME["smtp_users"]))
+        has = there.columns.get(column) if there else None
+        usual = own_collation(there, _BY_NAME["smtp_users"])
+        return comparable(text, has.collation if has and has.collation else usual)
 
     def ignores_case(self, table: str, column: str) -> bool:
         there = self._there(table)

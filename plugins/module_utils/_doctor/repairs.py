@@ -74,7 +74,7 @@ def duplicate_destinations(asking: Asking) -> Iterator[Mend]:
     asking.cursor.execute(
         f"SELECT source, destination, {hook}, {flag} "
         f"FROM ({twins.ranked(columns)}) AS d "
-        f"WHERE d.{TURN} > 1 ORDER BY source, destination, {hook}"
+        f"WHERE d.{TURN} > 1 ORDER BY BINARY source, BINARY destination, {hook}"
     )
     sql = f"DELETE FROM {table} WHERE {hook} = %s AND source = %s AND destination = %s "
     sql += "AND dispatch_address = %s LIMIT %s" if flagged else "LIMIT %s"
@@ -149,7 +149,7 @@ def bare_hashes(asking: Asking, name: str, column: str) -> Iterator[Mend]:
     table = asking.table(name)
     sql = (
         f"UPDATE {table} SET {column} = CONCAT(%s, {column}) "
-        f"WHERE username = %s AND {column} NOT LIKE '{{%%'"
+        f"WHERE username = %s AND BINARY {column} = BINARY %s"
     )
     for username, stored in asking.rows(
         f"SELECT username, {column} FROM {table} WHERE {column} NOT LIKE '{{%%' ORDER BY username"
@@ -157,7 +157,8 @@ def bare_hashes(asking: Asking, name: str, column: str) -> Iterator[Mend]:
         prefix = f"{{{bare_scheme(stored)}}}"
         if prefix != "{}" and len(prefix) + len(stored) <= room:
             after = f"{username}: a hash of {prefix}"
-            yield Mend(name, f"{username}: a hash without a scheme", after, sql, (prefix, username))
+            values = (prefix, username, stored)
+            yield Mend(name, f"{username}: a hash without a scheme", after, sql, values)
 
 
 # ---- lower_case_domains
@@ -180,6 +181,8 @@ def lower_case_domains(asking: Asking, name: str) -> Iterator[Mend]:
         if not asking.tables.ignores_case(name, column):
             continue
         lowered, capital = _LOWERED.format(column), _CAPITAL.format(column)
+        # What has no @ has no domain, unless it is one.
+        capital += "" if column == "domain" else f" AND LOCATE('@', {column}) > 0"
         sql = f"UPDATE {table} SET {column} = {lowered} WHERE {capital}"
         for address, becomes in asking.rows(
             f"SELECT {column}, {lowered} FROM {table} WHERE {capital} ORDER BY {column}"

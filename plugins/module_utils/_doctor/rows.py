@@ -58,9 +58,14 @@ class Checked:
                 if row[place] is not None and len(row[place]) >= length:
                     self._long(limits[place], row[place])
             for place in addresses:
-                if row[place] and not row[place].islower() and _capital(row[place]):
+                if row[place] and not row[place].islower() and self._capital(row[place]):
                     self.found.add("upper_case_domain", self.table, row[place])
             yield row
+
+    def _capital(self, address: str) -> bool:
+        _local, at, domain = address.rpartition("@")
+        named = at or self._table == "smtp_virtual_domains"
+        return bool(named) and domain != domain.lower()
 
     def _long(self, limit: _Limit, value: str) -> None:
         if len(value) > limit.today:
@@ -96,7 +101,9 @@ class Checked:
         for userid, username, email, stored, forward_only, hook in self._names(
             rows, ("userid", "username", "email")
         ):
-            self._password(stored, email or username, "passwd")
+            # Who only forwards needs no password, and a migration gives none.
+            if stored or not forward_only:
+                self._password(stored, email or username, "passwd")
             kept.append(Person(hook, userid, username, email, bool(forward_only)))
         return kept
 
@@ -121,8 +128,3 @@ class Checked:
 
 
 _ADDRESSES = frozenset(("loginname", "email", "source", "destination", "domain"))
-
-
-def _capital(address: str) -> bool:
-    domain = address[address.rfind("@") + 1 :]
-    return domain != domain.lower()

@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from .._accounts.schema import VIEW, ActualColumn, ActualTable, Column, Table, tables_of
+from .._accounts.schema import TABLES, ActualColumn, ActualTable, Column, Table, tables_of
 from .findings import Findings
 from .records import Tables
 
 # Their names are compared with each other.
+(_LOCK,) = (table for table in TABLES if table.name == "mailserver_lock")
 _NAMED = ("dovecot_users", "dovecot_usage", "smtp_users", "smtp_destinations")
 
 
@@ -22,14 +23,17 @@ def structure(tables: Tables) -> Findings:
     for table in today:
         there = tables.actual.table(tables.names, table)
         name = tables.name(table.name)
-        if there is not None and there.engine == VIEW:
-            found.add("missing_table", name, "a view has its name")
+        if there is not None and there.kind:
+            found.add("missing_table", name, f"{there.kind} has its name")
         elif there is not None:
             _table(found, name, table, there)
         elif tables.generation.broken and table.name == "smtp_virtual_domains":
             found.add("broken_import", name, "the table is missing")
         else:
             found.add("missing_table", name, "the table is missing")
+    lock = tables.actual.table(tables.names, _LOCK)
+    if lock is not None and not tables.actual.locked:
+        found.add("missing_row", tables.name("mailserver_lock"), "the row that writers lock")
     _collations(found, tables, [table for table in today if table.name in _NAMED])
     return found
 
@@ -58,6 +62,8 @@ def _differences(column: Column, has: ActualColumn) -> Iterator[str]:
         yield f"is {has.type}, today {column.type}"
     elif has.nullable and column.needed:
         yield "allows NULL"
+    elif not column.generated and has.default != column.default:
+        yield f"is {has.default or 'nothing'} by default, today {column.default or 'nothing'}"
 
 
 def _collations(found: Findings, tables: Tables, named: list[Table]) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 
 from .. import _connection
 from .._accounts import private_file, schema
-from .._accounts.errors import MissingDatabase, NoBackup
+from .._accounts.errors import MissingDatabase, NoBackup, StepRefused, Swapped
 from .._accounts.store import inspect
 from .._accounts.wanted import owner_id
 from .._migration import dump, generations, migration, stock
@@ -53,12 +53,20 @@ class _Schema:
         self.owner = owner_id(given) if given else None
         self.found = generations.generation_of(self.names, schema.Actual())
         self.backup_file = ""
+        self.step = ""  # that is being done
 
     def converge(self) -> list[schema.Step]:
         if self.server is None:
             return schema.steps(self.names, schema.Actual())
         done: list[schema.Step] = []
-        self.server.settle(lambda cursor: self._advance(cursor, done))
+        try:
+            self.server.settle(lambda cursor: self._advance(cursor, done))
+        except Exception as error:
+            # Also what would be a bug elsewhere: tables can be of any kind here.
+            reason = _connection.refusal(error)
+            if not self.step or not reason:
+                raise
+            raise StepRefused(self.step, reason, self.backup_file) from None
         return done
 
     def _advance(self, cursor: t.Any, done: list[schema.Step]) -> list[schema.Step]:
@@ -67,6 +75,8 @@ class _Schema:
         absent = sorted({self.names.dovecot, self.names.postfix} - actual.databases)
         if absent and not self.check_mode:
             raise MissingDatabase(absent)
+        if schema.is_swapped(self.names, actual):
+            raise Swapped(self.names.dovecot, self.names.postfix)
         if not done:
             self.found = generations.generation_of(self.names, actual)
         steps = self._steps(cursor, actual)
@@ -74,9 +84,11 @@ class _Schema:
             self._keep(cursor, actual, steps)
         for step in steps:
             if not self.check_mode:
+                self.step = step.words
                 for sql in step.sql:
                     cursor.execute(sql)
                 cursor.execute("COMMIT")
+                self.step = ""
             done.append(step)
         return steps
 

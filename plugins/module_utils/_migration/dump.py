@@ -4,19 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from .._accounts.schema import TABLES, VIEW, Actual, Names, quoted
+from .._accounts.schema import TABLES, Actual, Names, quoted
 from .generations import LISTS, QUOTAS, ROUTES, is_list
 
 # PyMySQL has the bytes of binary columns stand in the text of a statement like this.
 ENCODING = "utf-8", "surrogateescape"
 _CHARACTERS = 1_000_000  # of a statement, far below the smallest default of max_allowed_packet
-_HEAD = (
-    "SET NAMES utf8mb4;\nSET time_zone = '+00:00';\nSET foreign_key_checks = 0;\n"
-    "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n"
-)
+_MODE = "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n"
+_HEAD = "SET NAMES utf8mb4;\nSET time_zone = '+00:00';\nSET foreign_key_checks = 0;\n" + _MODE
+# The client has to send the semicolons in a trigger.
+_TRIGGER = "USE {};\nSET sql_mode = '{}';\nDELIMITER ;;\n{};;\nDELIMITER ;\n" + _MODE
 
 
 class Cursor(Protocol):
@@ -35,12 +35,16 @@ def dumped(cursor: Cursor, names: Names, actual: Actual) -> Iterator[str]:
     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
     yield _HEAD
-    known = [place for place in _known(names, actual) if not _is_view(actual, place)]
+    known = [place for place in _known(names, actual) if _is_ordinary(actual, place)]
     for place in known:
         yield f"DROP TABLE IF EXISTS {_quoted(place)};\n"
     for place in known:
         if place in actual.tables:
             yield from _table(cursor, actual, place)
+    # When all rows are there: none of them fires one.
+    for place in known:
+        if place in actual.tables:
+            yield from _triggers(cursor, place[0], actual.tables[place].triggers)
 
 
 def _known(names: Names, actual: Actual) -> Iterator[tuple[str, str]]:
@@ -57,8 +61,8 @@ def _known(names: Names, actual: Actual) -> Iterator[tuple[str, str]]:
         yield from (place for place in old if place in actual.tables)
 
 
-def _is_view(actual: Actual, place: tuple[str, str]) -> bool:
-    return place in actual.tables and actual.tables[place].engine == VIEW
+def _is_ordinary(actual: Actual, place: tuple[str, str]) -> bool:
+    return place not in actual.tables or not actual.tables[place].kind
 
 
 def _quoted(place: tuple[str, str]) -> str:
@@ -83,3 +87,10 @@ def _table(cursor: Cursor, actual: Actual, place: tuple[str, str]) -> Iterator[s
             rows, size = [], 0
     if rows:
         yield head + ",\n".join(rows) + ";\n"
+
+
+def _triggers(cursor: Cursor, database: str, triggers: Iterable[str]) -> Iterator[str]:
+    for name in triggers:
+        cursor.execute(f"SHOW CREATE TRIGGER {quoted(database)}.{quoted(name)}")
+        ((_name, mode, statement, *_rest),) = cursor.fetchall()
+        yield _TRIGGER.format(quoted(database), mode, statement)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from .._accounts.schema import DOVECOT, VIEW, Actual, ActualTable, Names, tables_of
+from .._accounts.schema import DOVECOT, Actual, ActualTable, Names, tables_of
 
 STATUS = frozenset(("status", "expiry_date", "last_modified_time"))
 # Lists of addresses before there were smtp_destinations, by email and by userid: whatever has the
@@ -60,12 +60,12 @@ class Generation:
 
 
 def named(names: Names, actual: Actual) -> Actual:
-    """The tables, without views, under their names to come: those of 2009 had no prefix."""
+    """The ordinary tables under their names to come: those of 2009 had no prefix."""
     renamed = renamings(names, actual)
     tables = {
         (schema, renamed.get(table, table) if schema == names.postfix else table): there
         for (schema, table), there in actual.tables.items()
-        if there.engine != VIEW
+        if not there.kind
     }
     return replace(actual, tables=tables)
 
@@ -75,7 +75,7 @@ def renamings(names: Names, actual: Actual) -> dict[str, str]:
 
     def has(table: str, *columns: str) -> bool:
         there = actual.tables.get((names.postfix, table))
-        if there is None or there.engine == VIEW:
+        if there is None or there.kind:
             return False
         return set(columns) <= set(there.columns)
 

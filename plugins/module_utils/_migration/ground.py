@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 from .._accounts import schema
 from .._accounts.errors import shown
-from .._accounts.schema import DOVECOT, VIEW, Actual, ActualTable, Names, quoted
+from .._accounts.schema import DOVECOT, Actual, ActualTable, Names, quoted
 from .generations import named, renamings
 
 Ask = Callable[[str], Sequence[Any]]
@@ -24,7 +24,7 @@ class Ground:
         self.names = names
         self.ask = ask
         self.owner = owner
-        self.views = {place for place, there in actual.tables.items() if there.engine == VIEW}
+        self.kinds = {place: there.kind for place, there in actual.tables.items() if there.kind}
         self.renamed = renamings(names, actual)
         self.actual = named(names, actual)
         self.tables = {table.name: table for table in schema.tables_of(names, self.actual)}
@@ -75,16 +75,15 @@ class Ground:
     def is_filled(self, name: str) -> bool:
         return self.there(name) is not None and self.any(f"SELECT 1 FROM {self.now(name)}")
 
-    def like(self, table: str, text: str, column: str = "") -> str:
-        """A text that can be compared with those of a table, whose index still answers.
-
-        With those of one column where it is compared only after it has lost its origin.
-        """
+    def like(self, table: str, text: str, column: str) -> str:
+        """A text that can be compared with those of a column, whose index still answers."""
         there, wanted = self.there(table), self.tables[table]
+        has = there.columns.get(column) if there else None
+        child = any(key.reference.column == column for key in wanted.keys if not key.name)
+        if has and has.collation and not child:
+            return schema.comparable(text, has.collation)
         new = schema.collation_of(self.names, self.actual, wanted)
         collation = schema.own_collation(there, wanted) if there else new
-        if there and column in there.columns:
-            collation = there.columns[column].collation or collation
         return schema.comparable(text, collation)
 
     def longer(self, name: str, column: str, length: int) -> list[str]:
@@ -99,7 +98,7 @@ class Ground:
         """Every row's column is in that of its parent's table."""
         orphans = self.ask(
             f"SELECT DISTINCT c.{column} FROM {self.now(name)} AS c LEFT JOIN "
-            f"{self.now(parent)} AS p ON p.{of} = {self.like(parent, f'c.{column}')} "
+            f"{self.now(parent)} AS p ON p.{of} = {self.like(parent, f'c.{column}', of)} "
             f"WHERE p.{of} IS NULL LIMIT {SHOWN}"
         )
         for (value,) in orphans:

@@ -8,6 +8,7 @@ they belong, then it becomes strict (NOT NULL, keys) and loses what is empty now
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -30,6 +31,8 @@ from .ground import SHOWN, Ground
 Parts = Iterator[tuple[str, str]]  # of an ALTER TABLE, in words and in SQL
 
 _RESOLVED = ("loginname", "force_unique")  # keys whose duplicates a step of its own takes away
+_NUMBERS = {"tinyint": 2**7, "int": 2**31, "bigint": 2**63}
+_SECRET = ("password", "passwd")
 # What stands for NULL in a column that has none in 2026, where that is not its default.
 _INSTEAD_OF_NULL = {
     ("dovecot_users", "quota_bytes"): "0",
@@ -75,6 +78,7 @@ class _Growth:
     def steps(self, moving: Iterable[Step]) -> Iterator[Step]:
         loose = {c.name for c in self.table.columns if _is_loose(c, self.there)} | set(self.moved)
         leaving = sorted(former(self.table.name, self.there))
+        self._require_unused(leaving)
         data = [*self._filling(loose), *moving]
         if data or leaving:
             later = dict.fromkeys(loose, "DEFAULT NULL")
@@ -99,8 +103,9 @@ class _Growth:
     def _columns(self, later: Mapping[str, str]) -> Parts:
         there = self.there
         if there.engine.lower() != "innodb":
-            yield f"engine from {there.engine} to InnoDB", "ENGINE=InnoDB"
-        if there.row_format.lower() in ("compact", "redundant"):
+            # Other engines have row formats that InnoDB does not know.
+            yield f"engine from {there.engine} to InnoDB", "ENGINE=InnoDB, ROW_FORMAT=DYNAMIC"
+        elif there.row_format.lower() in ("compact", "redundant"):
             yield f"row format from {there.row_format} to Dynamic", "ROW_FORMAT=DYNAMIC"
         for column in self.table.columns:
             wanted = replace(column, rest=later.get(column.name, column.rest))
@@ -114,16 +119,18 @@ class _Growth:
             return
         if has.generated != column.generated:
             word = "a" if has.generated else "not a"
-            self.ground.faults.append(f"{self.told}.{column.name} is {word} generated column.")
+            self._fault(f".{column.name} is {word} generated column.")
         if schema.too_short(column, has):
             yield schema.widening(column, has, collation)
         elif words := self._difference(column, has, collation):
+            if not words.startswith("default of"):
+                self._require_unheld(column)
             yield words, f"MODIFY COLUMN {text}"
 
     def _difference(self, column: Column, has: ActualColumn, collation: str) -> str:
         narrowed = (self.table.name, column.name) in self.ground.narrowed
         if narrowed or not column.suits(has.type):
-            self._require_fit(column, has.length or 0)
+            self._require_fit(column, has)
             return f"change {column.name} from {has.type} to {column.type}"
         if has.nullable and column.needed:
             return f"no NULL in {column.name}"
@@ -144,21 +151,84 @@ class _Growth:
             return has.collation
         return schema.own_collation(self.there, self.table)
 
-    def _require_fit(self, column: Column, length: int) -> None:
-        room = schema.length(column.type)
-        if room and length > room:
-            for value in self.ground.longer(self.table.name, column.name, room):
-                self.ground.faults.append(
-                    f"{self.told}.{column.name} holds {shown(value)}, "
-                    f"{len(value)} characters; expected at most {room}."
-                )
-
     def _strict(self, later: Mapping[str, str]) -> Parts:
         for column in self.table.columns:
             if column.name in later:
                 words = "no NULL" if column.needed else "allow NULL"
                 text = column.text(self._collation(column))
                 yield f"{words} in {column.name}", f"MODIFY COLUMN {text}"
+
+    # ---- what would stop it
+
+    def _fault(self, words: str) -> None:
+        self.ground.faults.append(f"{self.told}{words}")
+
+    def _require_fit(self, column: Column, has: ActualColumn) -> None:
+        room, most = schema.length(column.type), _NUMBERS.get(column.type.partition("(")[0], 0)
+        if most:
+            self._require_numbers(column, most)
+        elif column.type == "datetime" and not has.type.startswith(("date", "timestamp")):
+            self._fault(f".{column.name} is {has.type}; expected {column.type}: convert it.")
+        elif room and (has.length or 0) > room:
+            for value in self.ground.longer(self.table.name, column.name, room):
+                what = "a value of" if column.name in _SECRET else f"{shown(value)},"
+                told = f"holds {what} {len(value)} characters; expected at most {room}."
+                self._fault(f".{column.name} {told}")
+
+    def _require_numbers(self, column: Column, most: int) -> None:
+        text = f"CONVERT({quoted(column.name)} USING utf8mb4)"
+        found = self.ground.ask(
+            f"SELECT DISTINCT {text} FROM {self.now} WHERE {quoted(column.name)} IS NOT NULL AND "
+            f"NOT ({text} REGEXP '^-?[0-9]+([.]0*)?$' AND CAST({text} AS DECIMAL(65)) "
+            f"BETWEEN {-most} AND {most - 1}) LIMIT {SHOWN}"
+        )
+        for (value,) in found:
+            told = f"expected a whole number from {-most} to {most - 1}."
+            self._fault(f".{column.name} holds {shown(value)}; {told}")
+
+    def _require_unheld(self, column: Column) -> None:
+        """A foreign key of somebody's own keeps its columns as they are."""
+        here = self.ground.database(self.table.name)
+        for (database, name), there in self.ground.actual.tables.items():
+            tines = superseded(self.ground, name) if name in self.ground.tables else ()
+            this = self.table.name if database == here else f"{here}.{self.table.name}"
+            for key, other in there.references.items():
+                held = {(f"{database}.{name}", other.column), (other.table, other.parent)}
+                if held & {(self.told, column.name), (this, column.name)} and key not in tines:
+                    self.ground.faults.append(
+                        f"{database}.{name} has the foreign key {key}, which is not tine's and "
+                        f"holds {self.told}.{column.name}, which is to change: drop it, and add it "
+                        "again afterwards."
+                    )
+
+    def _require_unused(self, leaving: Collection[str]) -> None:
+        """Nothing of somebody's own needs a column that goes."""
+        there = self.there
+        for column in leaving:
+            uses = [
+                *(
+                    f"key {key}"
+                    for key, form in there.keys.items()
+                    if key != "PRIMARY" and column in form.columns
+                ),
+                *(
+                    f"foreign key {k}"
+                    for k, form in there.references.items()
+                    if form.column == column
+                ),
+                *(
+                    f"column {name}"
+                    for name, has in there.columns.items()
+                    if f"`{column}`" in has.expression.lower()
+                ),
+                *(
+                    f"trigger {name}"
+                    for name, body in there.triggers.items()
+                    if re.search(rf"\b{column}\b", body.lower())
+                ),
+            ]
+            for use in uses:
+                self._fault(f" has the {use}, which needs {column}, which goes: drop it.")
 
     # ---- rows
 
@@ -170,7 +240,7 @@ class _Growth:
             value = self._instead_of_null(column)
             if value is None:
                 what = "NULL" if name in self.there.columns else "no column"
-                self.ground.faults.append(f"{self.told} has {what} for {name}.")
+                self._fault(f" has {what} for {name}.")
                 continue
             sql = f"UPDATE {self.ground.place(self.table.name)} SET {quoted(name)} = {value} "
             words = f"fill {name} where it is NULL in {self.told}"
@@ -187,8 +257,8 @@ class _Growth:
 
     def _owner(self) -> str:
         if self.ground.owner is None:
-            self.ground.faults.append(
-                f"{self.told} has accounts without an owner: set client_idnr. Where "
+            self._fault(
+                " has accounts without an owner: set client_idnr. Where "
                 "tine keeps the accounts, it is the id of its application Tinebase "
                 "(SELECT id FROM tine20_applications WHERE name = 'Tinebase')."
             )
@@ -218,9 +288,7 @@ class _Growth:
         for *values, number in found:
             told = ", ".join(shown(value) for value in values)
             of = ", ".join(key.form.columns)
-            self.ground.faults.append(
-                f"{self.told} has {number} rows with {of} {told}; expected one."
-            )
+            self._fault(f" has {number} rows with {of} {told}; expected one.")
 
     def _references(self) -> Parts:
         for key in self.table.keys:
@@ -245,5 +313,4 @@ def _is_loose(column: Column, there: ActualTable) -> bool:
 
 def _bound(table: Table, there: ActualTable) -> list[str]:
     """Columns without NULL only because they are in a primary key that goes."""
-    key = there.keys.get("PRIMARY")
-    return [c.name for c in table.columns if key and not c.needed and c.name in key.columns]
+    return [c.name for c in table.columns if not c.needed and c.name in schema.primary(there)]

@@ -15,11 +15,11 @@ from .ground import SHOWN, Ground
 
 ADDRESS = 80  # characters of a source and a destination
 
-# One row for each address in a text.
+# One row for each address in a text. Without a character set it would be that of the server.
 _SPLIT = (
     "{table} AS t JOIN JSON_TABLE(CONCAT('[', REPLACE(JSON_QUOTE(REGEXP_REPLACE(CONVERT(t.{column} "
     "USING utf8mb4), '[,;[:space:]]+', ',')), ',', '\",\"'), ']'), '$[*]' "
-    "COLUMNS (address text PATH '$')) AS j"
+    "COLUMNS (address text CHARACTER SET utf8mb4 PATH '$')) AS j"
 )
 _ROUTE = (
     "INSERT INTO {routes} (userid, source, destination, dispatch_address) {rows} "
@@ -50,11 +50,32 @@ def lists(ground: Ground) -> Iterator[Step]:
 
 
 def _moving(ground: Ground, form: _ByEmail | _ByUserid, told: str) -> Iterator[Step]:
-    if ground.is_filled("smtp_destinations"):
-        _require_moved(ground, form.pairs(ground.now), told)
-    else:
+    """All lists of an account move at once, and only to who has no destinations yet.
+
+    tine may have saved some accounts since the table of destinations is there: theirs are newer.
+    """
+    _require_room(ground)
+    filled = ground.is_filled("smtp_destinations")
+    owned = form.owned(ground.now)
+    if filled:
+        _require_moved(ground, owned, told)
+    if not filled or ground.any(
+        f"{_waiting(ground, ground.now)} AND (u.forward_only = 0 OR "
+        f"u.userid IN (SELECT p.userid FROM ({owned}) AS p))"
+    ):
         words = f"put {told} into {ground.told('smtp_destinations')}"
-        yield Step(words, tuple(form.rows()))
+        new = () if filled else form.nobodys()
+        yield Step(words, (*new, *_routes(ground, *form.forwards_and_aliases())))
+
+
+def _waiting(ground: Ground, place: Place) -> str:
+    """Accounts without destinations, as SELECT."""
+    return (
+        f"SELECT DISTINCT u.userid FROM {place('smtp_users')} AS u "
+        f"LEFT JOIN {place('smtp_destinations')} AS d "
+        f"ON d.userid = {ground.like('smtp_destinations', 'u.userid', 'userid')} "
+        "WHERE d.userid IS NULL"
+    )
 
 
 # ---- what would stop it
@@ -84,18 +105,33 @@ def _require_short(ground: Ground, there: Iterable[str]) -> None:
             )
 
 
-def _require_moved(ground: Ground, pairs: Iterable[str], told: str) -> None:
-    """A killed run has moved all that is listed; what somebody removed since never returns."""
+def _require_room(ground: Ground) -> None:
+    """Every source may have many destinations."""
+    there = ground.there("smtp_destinations")
+    for name, key in (there.keys if there else {}).items():
+        columns = set(key.columns)
+        if key.unique and columns & set(ROUTES) and not columns >= {"source", "destination"}:
+            ground.faults.append(
+                f"{ground.told('smtp_destinations')} has the unique key {name} "
+                f"({', '.join(key.columns)}), which has no room for all aliases and forwards: "
+                "drop it."
+            )
+
+
+def _require_moved(ground: Ground, owned: str, told: str) -> None:
+    """Who has destinations has all that is listed; what somebody removed since never returns."""
     routes, users = ground.now("smtp_destinations"), ground.now("smtp_users")
-    as_route = partial(ground.like, "smtp_destinations")
+    as_route = partial(ground.like, "smtp_destinations", column="source")
+    owner = ground.like("smtp_destinations", "p.userid", "userid")
+    target = ground.like("smtp_users", "p.destination", "email")
     # Aliases of who only forwards lead where they forward.
     found = ground.ask(
-        f"SELECT p.source, p.destination FROM ({' UNION ALL '.join(pairs)}) AS p "
-        "WHERE p.source <> '' AND p.destination <> '' AND NOT EXISTS ("
+        f"SELECT p.source, p.destination FROM ({owned}) AS p WHERE (p.userid IS NULL OR "
+        f"EXISTS (SELECT 1 FROM {routes} AS h WHERE h.userid = {owner})) AND NOT EXISTS ("
         f"SELECT 1 FROM {routes} AS d WHERE d.source = {as_route('p.source')} "
         f"AND (d.destination = {as_route('p.destination')} OR EXISTS ("
         f"SELECT 1 FROM {users} AS m JOIN {routes} AS f ON f.source = {as_route('m.email')} "
-        f"WHERE m.email = {ground.like('smtp_users', 'p.destination')} AND m.forward_only = 1 "
+        f"WHERE m.email = {target} AND m.forward_only = 1 "
         f"AND f.destination = d.destination))) LIMIT {SHOWN}"
     )
     for source, destination in found:
@@ -122,8 +158,7 @@ class _ByEmail:
         self.ground = ground
         self.there = there
 
-    def pairs(self, place: Place) -> Iterator[str]:
-        """Every source and destination, as SELECT."""
+    def _pairs(self, place: Place) -> Iterator[str]:
         as_user = partial(self.ground.like, "smtp_users", column="email")
         if "smtp_aliases" in self.there:
             yield (
@@ -136,25 +171,40 @@ class _ByEmail:
                 f"FROM {_split(self.ground, 'smtp_forwardings', place)}"
             )
 
-    def rows(self) -> Iterator[str]:
-        """Sources that are nobody's and lead away become accounts that only forward."""
-        users = self.ground.place("smtp_users")
-        pairs = self.pairs(self.ground.place)
-        listed = f"({' UNION ALL '.join(pairs)}) AS p"
-        met = f"LEFT JOIN {users} AS u ON u.email = p.source"
-        local = f"{users} AS m ON m.email = p.destination"
-        yield (
-            f"INSERT INTO {users} (userid, client_idnr, username, passwd, email, forward_only) "
-            "SELECT SHA1(LOWER(MIN(p.source))), '', MIN(p.source), '', MIN(p.source), 1 "
-            f"FROM {listed} {met} LEFT JOIN {local} WHERE u.email IS NULL AND m.email IS NULL "
-            "AND p.source <> '' AND p.destination <> '' GROUP BY p.source"
+    def _met(self, place: Place) -> str:
+        """FROM and all pairs p, with whose source (u) and whose destination (m) they are."""
+        users = place("smtp_users")
+        return (
+            f"FROM ({' UNION ALL '.join(self._pairs(place))}) AS p "
+            f"LEFT JOIN {users} AS u ON u.email = p.source "
+            f"LEFT JOIN {users} AS m ON m.email = p.destination "
+            "WHERE p.source <> '' AND p.destination <> '' AND p.source <> p.destination"
         )
-        yield from _routes(
-            self.ground,
-            f"SELECT u.userid, p.source, p.destination FROM {listed} JOIN {users} AS u "
-            "ON u.email = p.source WHERE p.destination <> ''",
-            f"SELECT m.userid, p.source, p.destination FROM {listed} JOIN {local} {met} "
-            "WHERE u.email IS NULL AND p.source <> ''",
+
+    def owned(self, place: Place) -> str:
+        """Whose they are, the source and the destination, as SELECT."""
+        return (
+            "SELECT COALESCE(u.userid, m.userid) AS userid, p.source, p.destination "
+            f"{self._met(place)}"
+        )
+
+    def nobodys(self) -> Iterator[str]:
+        """Sources that are nobody's and lead away become accounts that only forward."""
+        yield (
+            f"INSERT INTO {self.ground.place('smtp_users')} "
+            "(userid, client_idnr, username, passwd, email, forward_only) "
+            "SELECT SHA1(LOWER(MIN(p.source))), '', MIN(p.source), '', MIN(p.source), 1 "
+            f"{self._met(self.ground.place)} AND u.email IS NULL AND m.email IS NULL "
+            "GROUP BY p.source"
+        )
+
+    def forwards_and_aliases(self) -> tuple[str, str]:
+        """What leads away from an account's address, and what leads to it."""
+        met = self._met(self.ground.place)
+        return (
+            f"SELECT u.userid, p.source, p.destination {met} AND u.email IS NOT NULL",
+            f"SELECT m.userid, p.source, p.destination {met} "
+            "AND u.email IS NULL AND m.email IS NOT NULL",
         )
 
 
@@ -164,35 +214,38 @@ class _ByUserid:
     def __init__(self, ground: Ground, there: Sequence[str]) -> None:
         self.ground = ground
         self.there = there
+        for name in there:
+            ground.require_parents(name, "userid", "smtp_users", "userid")
 
-    def pairs(self, place: Place) -> Iterator[str]:
-        """Every source and destination, as SELECT."""
-        self._require_users()
-        return filter(None, self._forwards_and_aliases(place))
+    def owned(self, place: Place) -> str:
+        """Whose they are, the source and the destination, as SELECT."""
+        return " UNION ALL ".join(filter(None, self._selects(place)))
 
-    def rows(self) -> Iterator[str]:
-        """As INSERT."""
-        self._require_users()
-        return _routes(self.ground, *self._forwards_and_aliases(self.ground.place))
+    def nobodys(self) -> Iterator[str]:
+        """All of them are somebody's."""
+        return iter(())
 
-    def _require_users(self) -> None:
-        for name in self.there:
-            self.ground.require_parents(name, "userid", "smtp_users", "userid")
+    def forwards_and_aliases(self) -> tuple[str, str]:
+        """What leads away from an account's address, and what leads to it."""
+        return self._selects(self.ground.place)
 
-    def _forwards_and_aliases(self, place: Place) -> tuple[str, str]:
-        users = place("smtp_users")
-        owned = f"JOIN {users} AS u ON u.userid = {self.ground.like('smtp_users', 't.userid')}"
-        given = "j.address <> '' AND u.email IS NOT NULL"
+    def _selects(self, place: Place) -> tuple[str, str]:
+        address = self.ground.like("smtp_users", "j.address", "email")
+        userid = self.ground.like("smtp_users", "t.userid", "userid")
+        owned = (
+            f"JOIN {place('smtp_users')} AS u ON u.userid = {userid} "
+            f"WHERE j.address <> '' AND u.email <> {address}"
+        )
         forwards = aliases = ""
         if "smtp_forwardings" in self.there:
             forwards = (
-                "SELECT u.userid, u.email AS source, j.address AS destination "
-                f"FROM {_split(self.ground, 'smtp_forwardings', place)} {owned} WHERE {given}"
+                f"SELECT u.userid, u.email AS source, {address} AS destination "
+                f"FROM {_split(self.ground, 'smtp_forwardings', place)} {owned}"
             )
         if "smtp_aliases" in self.there:
             aliases = (
-                "SELECT u.userid, j.address AS source, u.email AS destination "
-                f"FROM {_split(self.ground, 'smtp_aliases', place)} {owned} WHERE {given}"
+                f"SELECT u.userid, {address} AS source, u.email AS destination "
+                f"FROM {_split(self.ground, 'smtp_aliases', place)} {owned}"
             )
         return forwards, aliases
 
@@ -200,22 +253,34 @@ class _ByUserid:
 def _routes(ground: Ground, forwards: str, aliases: str) -> Iterator[str]:
     """As tine writes them; what only forwards has the aliases lead there as well."""
     users, routes = ground.place("smtp_users"), ground.place("smtp_destinations")
-    as_route = partial(ground.like, "smtp_destinations")
+    waiting = f"{quoted(ground.names.postfix)}.`smtp_users_waiting`"
+    as_route = partial(ground.like, "smtp_destinations", column="source")
+    owner = ground.like("smtp_destinations", "m.userid", "userid")
+    yield (
+        f"CREATE OR REPLACE TEMPORARY TABLE {waiting} (KEY (userid)) "
+        f"{_waiting(ground, ground.place)}"
+    )
     if forwards:
-        rows = f"SELECT f.userid, f.source, f.destination, 1 FROM ({forwards}) AS f"
+        rows = (
+            f"SELECT f.userid, f.source, f.destination, 1 FROM ({forwards}) AS f "
+            f"JOIN {waiting} AS w ON w.userid = f.userid"
+        )
         yield _ROUTE.format(routes=routes, rows=rows)
     if aliases:
         yield _ROUTE.format(
             routes=routes,
             rows="SELECT a.userid, a.source, COALESCE(r.destination, a.destination), 1 "
-            f"FROM ({aliases}) AS a JOIN {users} AS m ON m.userid = a.userid "
+            f"FROM ({aliases}) AS a JOIN {waiting} AS w ON w.userid = a.userid "
+            f"JOIN {users} AS m ON m.userid = a.userid "
             f"LEFT JOIN {routes} AS r ON m.forward_only = 1 "
-            f"AND r.userid = {as_route('m.userid')} AND r.source = {as_route('m.email')}",
+            f"AND r.userid = {owner} AND r.source = {as_route('m.email')}",
         )
     yield _ROUTE.format(
         routes=routes,
-        rows=f"SELECT userid, email, username, 0 FROM {users} "
-        "WHERE forward_only = 0 AND email IS NOT NULL UNION ALL "
-        f"SELECT userid, username, username, 0 FROM {users} "
-        "WHERE forward_only = 0 AND username <> email",
+        rows="SELECT u.userid, u.email, u.username, 0 "
+        f"FROM {users} AS u JOIN {waiting} AS w ON w.userid = u.userid "
+        "WHERE u.forward_only = 0 AND u.email IS NOT NULL UNION ALL "
+        "SELECT u.userid, u.username, u.username, 0 "
+        f"FROM {users} AS u JOIN {waiting} AS w ON w.userid = u.userid "
+        "WHERE u.forward_only = 0 AND u.username <> u.email",
     )

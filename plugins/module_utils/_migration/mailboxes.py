@@ -13,6 +13,8 @@ from .ground import Ground
 from .growth import grown
 from .prefixes import prefixing
 
+# Of dovecot_quotas: what lacks one is somebody's own.
+_COLUMNS = ("username", "mail_quota", "mail_size", "sieve_quota", "sieve_size")
 # Up to the next MiB: 0 is no limit. What a mailbox may hold of Sieve never limited its messages.
 _QUOTA = (
     "UPDATE {users} AS u LEFT JOIN {quotas} AS q ON u.username = {q_username} "
@@ -66,7 +68,7 @@ def _rows(ground: Ground) -> Iterator[Step]:
 
 
 def _has_quotas(ground: Ground) -> bool:
-    return ground.has(QUOTAS, ("mail_quota", "mail_size"))
+    return ground.has(QUOTAS, _COLUMNS)
 
 
 def _moves_quotas(ground: Ground) -> bool:
@@ -84,7 +86,7 @@ def _quota_sql(ground: Ground, sql: str) -> str:
         users=ground.place("dovecot_users"),
         usage=ground.place("dovecot_usage"),
         quotas=ground.place(QUOTAS),
-        q_username=ground.like("dovecot_users", "q.username"),
+        q_username=ground.like("dovecot_users", "q.username", "username"),
     )
 
 
@@ -109,11 +111,15 @@ def _login_names(ground: Ground, there: ActualTable) -> Iterator[Step]:
             ),
             True,
         )
+    empty = known and ground.any(f"SELECT 1 FROM {users} WHERE loginname = ''")
+    if empty:
+        sql = f"UPDATE {users} SET loginname = NULL WHERE loginname = ''"
+        yield Step(f"no login name where it is empty in {told}", (sql,))
     nobody = f"SELECT 1 FROM {users}" + (" WHERE loginname IS NULL" if known else "")
     wanted = ground.any(nobody) and (
         not known or ground.any(_names_of(ground, ground.now("smtp_users"), now=True))
     )
-    if doubled or wanted:
+    if doubled or empty or wanted:
         found = _names_of(ground, ground.place("smtp_users"), now=False)
         name = f"{quoted(ground.names.dovecot)}.`login_names`"
         yield Step(
@@ -132,12 +138,12 @@ def _names_of(ground: Ground, people: str, now: bool) -> str:
     as_username = partial(ground.like, "dovecot_users", column="username")
     email = joined = ""
     if not now or there is not None:
-        same = f"s.username = {ground.like('smtp_users', 'u.username')}"
+        same = f"s.username = {ground.like('smtp_users', 'u.username', 'username')}"
         if now and there is not None and "username" not in there.columns:
             same = "FALSE"
         found = (f"MIN(IF({same}, s.email, NULL))", "MIN(s.email)")
         email = "".join(f"{as_username(one)}, " for one in found)
-        userid = ground.like("smtp_users", "u.userid")
+        userid = ground.like("smtp_users", "u.userid", "userid")
         joined = f"LEFT JOIN {people} AS s ON s.userid = {userid}"
     return _LOGIN_NAMES.format(
         email=email,

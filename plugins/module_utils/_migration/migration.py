@@ -12,16 +12,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .._accounts import schema
-from .._accounts.errors import Refused
+from .._accounts.errors import Refused, shown
 from .._accounts.schema import Actual, Names, Step
 from .generations import lacking
-from .ground import Ask, Ground
+from .ground import SHOWN, Ask, Ground
 from .growth import grown
 from .lists import lists
 from .mailboxes import mailboxes
 from .people import narrowing, once, people
 
 _COMPARED = {"smtp_users": ("username", "email"), "smtp_destinations": ("source", "destination")}
+_STATUS = ("enabled", "disabled", "blocked", "expired")
 _ORDERED = ("smtp_users", "smtp_destinations", "dovecot_users", "dovecot_usage")
 
 
@@ -37,6 +38,7 @@ def steps(names: Names, actual: Actual, ask: Ask, owner: str | None = None) -> l
 
 def _steps(ground: Ground) -> Iterator[Step]:
     _require_comparable(ground)
+    _require_status(ground)
     yield from _renaming(ground)
     yield from narrowing(ground)
     # Postfix first: Dovecot's login names are the addresses there.
@@ -55,15 +57,17 @@ def _require_tines(ground: Ground) -> None:
     for name in ground.tables:
         there = ground.there(name)
         absent = lacking(name, there) if there else []
-        if (ground.database(name), name) in ground.views:
+        kind = ground.kinds.get((ground.database(name), name))
+        if kind:
             ground.faults.append(
-                f"{ground.told(name)} is a view; expected a table. Give it another name, or "
-                "drop it."
+                f"{ground.told(name)} is {kind}; expected an ordinary table. Give it another "
+                "name, or make it one."
             )
         elif absent:
             ground.faults.append(
                 f"{ground.told(name)} has no column {' and no '.join(absent)}, which tine's "
-                "has had at all times: it is another table. Give it another name, or drop it."
+                "has had at all times, or login_user may not see it: grant it the whole table, or "
+                "give that another name."
             )
 
 
@@ -78,6 +82,22 @@ def _require_comparable(ground: Ground) -> None:
                 f"{ground.told(name)} has columns of two collations, {told}: stop the services "
                 "and convert the table to one, ALTER TABLE ... CONVERT TO CHARACTER SET."
             )
+
+
+def _require_status(ground: Ground) -> None:
+    """What is not tine's would lock everybody out: a status that is unknown is no active one."""
+    known = ", ".join(f"'{status}'" for status in _STATUS)
+    for name in ("dovecot_users", "smtp_users"):
+        if ground.has(name, ("status",)):
+            found = ground.ask(
+                f"SELECT DISTINCT status FROM {ground.now(name)} WHERE status IS NOT NULL "
+                f"AND CONVERT(status USING utf8mb4) NOT IN ({known}) LIMIT {SHOWN}"
+            )
+            for (value,) in found:
+                ground.faults.append(
+                    f"{ground.told(name)} has the status {shown(value)}; expected {known} or "
+                    "NULL. Give a column of your own another name."
+                )
 
 
 def _renaming(ground: Ground) -> Iterator[Step]:

@@ -32,7 +32,6 @@ def narrowing(ground: Ground) -> Iterator[Step]:
             if too_wide and not ground.longer(name, "userid", length):
                 ground.narrowed.add((name, "userid"))
     if ground.narrowed:
-        _require_free(ground)
         yield from _freeing(ground)
 
 
@@ -45,29 +44,25 @@ def _freeing(ground: Ground) -> Iterator[Step]:
         yield Step(f"drop foreign key {key} of {ground.told(name)} for a while", (sql,))
 
 
-def _require_free(ground: Ground) -> None:
-    """No foreign key but tine's holds a column that is to be narrowed."""
-    for (database, name), there in ground.actual.tables.items():
-        if database != ground.names.postfix:
-            continue
-        tines = superseded(ground, name) if name in ground.tables else ()
-        for key, other in there.references.items():
-            held = {(name, other.column), (other.table, other.parent)} & ground.narrowed
-            if held and key not in tines:
-                ground.faults.append(
-                    f"{database}.{name} has the foreign key {key}, which is not tine's and "
-                    "holds userid, which is to be narrower: drop it, and add it again "
-                    "afterwards."
-                )
-
-
 def people(ground: Ground) -> Iterator[Step]:
     """What becomes of the rows of smtp_users."""
     yield from prefixing(ground, "smtp_users")
+    yield from _addressless(ground)
     empty = f"SELECT 1 FROM {ground.now('smtp_users')} WHERE userid = ''"
     if ground.has("smtp_users", ("userid",)) and ground.any(empty):
         sql = f"UPDATE {ground.place('smtp_users')} SET userid = SHA1(email) WHERE userid = ''"
         yield Step(f"fill userid where it is empty in {ground.told('smtp_users')}", (sql,))
+
+
+def _addressless(ground: Ground) -> Iterator[Step]:
+    """Until an account needed no address, in December 2010, an empty one stood for none."""
+    there = ground.there("smtp_users")
+    if there is None or "email" in schema.primary(there):
+        return
+    where = f"WHERE {quoted('email')} = ''"
+    if ground.any(f"SELECT 1 FROM {ground.now('smtp_users')} {where}"):
+        sql = f"UPDATE {ground.place('smtp_users')} SET email = NULL {where}"
+        yield Step(f"no address where it is empty in {ground.told('smtp_users')}", (sql,))
 
 
 def once(ground: Ground) -> Iterator[Step]:
@@ -81,11 +76,13 @@ def once(ground: Ground) -> Iterator[Step]:
     columns = [quoted(column) for column in dict.fromkeys((*ordinary, "dispatch_address"))]
     listed = ", ".join(columns)
     table, kept = ground.place(name), f"{quoted(ground.names.postfix)}.`smtp_destinations_once`"
+    twins = _twins(ground, table, there)
     yield Step(
         f"keep one of each pair of source and destination in {ground.told(name)}",
         (
+            twins.lock,
             f"CREATE OR REPLACE TEMPORARY TABLE {kept} (KEY (source, destination)) "
-            f"SELECT {listed} FROM ({_twins(ground, table, there).ranked(columns)}) AS r "
+            f"SELECT {listed} FROM ({twins.ranked(columns)}) AS r "
             f"WHERE r.{TURN} = 1",
             # With an alias it would ask for a default database.
             f"DELETE {table} FROM {table} JOIN {kept} AS o "

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from .._accounts.schema import (
     PASSWORD_LENGTH,
     TRIGGERS,
-    VIEW,
     Actual,
     ActualColumn,
     ActualTable,
@@ -38,10 +37,12 @@ def steps(names: Names, actual: Actual, ask: Ask) -> list[Step]:
     found = []
     for table in all_tables(names, actual):
         there = actual.table(names, table)
-        if there is None or there.engine == VIEW:
+        if there is None or there.kind:
             continue
         told = f"{names.database(table.database)}.{table.name}"
         if table.added and table.name not in _TINES:
+            if set(there.columns) != {column.name for column in table.columns}:
+                continue  # somebody's own
             sql = f"DROP TABLE {names.table(table.name)}"
             found.append(Step(f"drop table {told}", (sql,), True, (told,)))
         else:

@@ -26,7 +26,7 @@ class Routes:
     hook: str  # the column of smtp_destinations that links a row to its account
     key: str  # the column of smtp_users that it links to
     flag: str  # d.dispatch_address, or what stands for it where there is no such column
-    as_user: Callable[[str], str]  # a text that can be compared with those of smtp_users
+    as_user: Callable[[str, str], str]  # a text that can be compared with a column of smtp_users
 
     @property
     def pairs(self) -> str:
@@ -44,6 +44,11 @@ class Routes:
             "ON t.source = d.source AND t.destination = d.destination"
         )
 
+    @property
+    def lock(self) -> str:
+        """Keeps them as they are: what is ranked is not locked by what is said behind."""
+        return f"SELECT 1 {self.rows} FOR UPDATE"
+
     def ranked(self, columns: Iterable[str]) -> str:
         """These columns of all their rows, and TURN."""
         listed = ", ".join(f"d.{column}" for column in columns)
@@ -57,9 +62,11 @@ class Routes:
     def _about(self) -> str:
         """How much a row is its account's own."""
         names = "(u.username, COALESCE(u.email, ''))"
-        owner = self.as_user(f"d.{self.hook}") if self.key == "userid" else f"d.{self.hook}"
+        owner = f"d.{self.hook}"
+        if self.key == "userid":
+            owner = self.as_user(owner, "userid")
         return (
-            f"COALESCE((SELECT MAX(2 * ({self.as_user('d.source')} IN {names}) "
-            f"+ ({self.as_user('d.destination')} IN {names})) "
+            f"COALESCE((SELECT MAX(2 * ({self.as_user('d.source', 'username')} IN {names}) "
+            f"+ ({self.as_user('d.destination', 'username')} IN {names})) "
             f"FROM {self.users} AS u WHERE u.{self.key} = {owner}), 0)"
         )
