@@ -254,7 +254,7 @@ def _person(n: int, named_by_email: bool) -> Person:
     local = (f"p{n}", f"jürgen.groß{n}", f"o'neil{n}", f"L{n}".ljust(67, "x"))[n % 4]
     email = f"{local}@example.org"
     login = email if named_by_email or n % 3 == 0 else f"login{n}@instance".rjust(80, "i")
-    aliases = (f"alias{n}@example.org", f"ällias{n}@second.example")[: n % 3]
+    aliases = (f"alias{n}@example.org", f"ällias.łódź{n}@second.example")[: n % 3]
     forwards = (f"f{n}@{EXTERNAL}", f"p{n - 2}@example.org")[: n % 5 // 2]
     quotas = (0, 5 * MIB, 1, 3 * MIB + 7, 10**12)
     return Person(n, login, email, quotas[n % 5], aliases, forwards, bool(forwards) and n % 2 == 0)

@@ -423,6 +423,298 @@ def test_a_foreign_key_of_ones_own_in_the_way_is_told(old: OldHost, migrate: dic
     assert (defined(old), everything(old)) == before
 
 
+# ---- what people have made of their tables
+
+NAMED = "`{}::{}--{}::{}`"
+FOREIGN = {
+    "smtp_destinations": NAMED.format("smtp_destinations", "userid", "smtp_users", "userid"),
+    "dovecot_usage": NAMED.format("dovecot_usage", "username", "dovecot_users", "username"),
+}
+SECRET = f"{{PBKDF2}}planted{'s' * 300}"
+TRIGGER = "CREATE TRIGGER {0}.own BEFORE UPDATE ON {0}.{1} FOR EACH ROW SET @seen = NEW.{2}"
+STOPS = {
+    "one destination for each source": (
+        *("D9", "S2"),
+        [
+            "CREATE TABLE old_p.smtp_destinations (userid varchar(40) NOT NULL, source varchar(80) "
+            "NOT NULL, destination varchar(80) NOT NULL, UNIQUE KEY mine (source))"
+        ],
+        "old_p.smtp_destinations has the unique key mine",
+    ),
+    "versions": (
+        *("D4", "S6"),
+        [
+            f"ALTER TABLE old_d.dovecot_usage DROP FOREIGN KEY {FOREIGN['dovecot_usage']}",
+            "ALTER TABLE old_d.dovecot_users ADD SYSTEM VERSIONING",
+        ],
+        "dovecot_users is a table with versions",
+    ),
+    "partitions": (
+        *("D4", "S6"),
+        [
+            f"ALTER TABLE old_d.dovecot_usage DROP FOREIGN KEY {FOREIGN['dovecot_usage']}",
+            "ALTER TABLE old_d.dovecot_usage PARTITION BY KEY (username) PARTITIONS 2",
+        ],
+        "dovecot_usage is a table with partitions",
+    ),
+    "a hash that is too long": (
+        *("D4", "S6"),
+        [
+            "ALTER TABLE old_d.dovecot_users MODIFY password text NOT NULL",
+            f"UPDATE old_d.dovecot_users SET password = '{SECRET}' LIMIT 1",
+        ],
+        "old_d.dovecot_users.password holds a value of 315 characters",
+    ),
+    "a status of one's own": (
+        *("D9", "S7"),
+        ["ALTER TABLE old_d.dovecot_users ADD status enum('yes','no') DEFAULT 'yes'"],
+        "old_d.dovecot_users has the status 'yes'",
+    ),
+    "a foreign key to a column that changes": (
+        *("D4", "S6"),
+        [
+            "ALTER TABLE old_d.dovecot_users ADD KEY (userid)",
+            "CREATE TABLE old_d.dovecot_own (userid varchar(40), CONSTRAINT o FOREIGN KEY (userid) "
+            "REFERENCES dovecot_users (userid)) CHARACTER SET utf8mb3",
+        ],
+        "old_d.dovecot_own has the foreign key o.*holds old_d.dovecot_users.userid",
+    ),
+    "a key on what goes": (
+        *("D6", "S4"),
+        ["ALTER TABLE old_p.smtp_users ADD UNIQUE KEY mine (encryption_type, email)"],
+        "smtp_users has the key mine, which needs encryption_type",
+    ),
+    "a column made of what goes": (
+        *("D0", "S6"),
+        ["ALTER TABLE old_d.dovecot_users ADD mine varchar(30) AS (CONCAT('x', scheme)) STORED"],
+        "dovecot_users has the column mine, which needs scheme",
+    ),
+    "a trigger that reads what goes": (
+        *("D0", "S6"),
+        [TRIGGER.format("old_d", "dovecot_users", "scheme")],
+        "dovecot_users has the trigger own, which needs scheme",
+    ),
+    "nobody's destination": (
+        *("D4", "S6"),
+        [
+            "ALTER TABLE old_p.smtp_destinations MODIFY userid varchar(40) NULL",
+            "UPDATE old_p.smtp_destinations SET userid = NULL LIMIT 1",
+        ],
+        "smtp_destinations has NULL for userid",
+    ),
+    "nobody's mailbox": (
+        *("D4", "S6"),
+        [
+            f"ALTER TABLE old_d.dovecot_usage DROP FOREIGN KEY {FOREIGN['dovecot_usage']}",
+            "ALTER TABLE old_d.dovecot_users MODIFY username varchar(80) NULL",
+            "UPDATE old_d.dovecot_users SET username = NULL LIMIT 1",
+        ],
+        "dovecot_users has NULL for username",
+    ),
+    "a number that is too large": (
+        *("D4", "S6"),
+        [
+            "ALTER TABLE old_d.dovecot_users MODIFY quota_bytes bigint unsigned NOT NULL",
+            "UPDATE old_d.dovecot_users SET quota_bytes = 9223372036854775808 LIMIT 1",
+        ],
+        "quota_bytes holds '9223372036854775808'; expected a whole number from -9223372036854775",
+    ),
+    "a word for a number": (
+        *("D4", "S6"),
+        [
+            "ALTER TABLE old_p.smtp_users DROP forward_only",
+            "ALTER TABLE old_p.smtp_users ADD forward_only char(1) NOT NULL DEFAULT 'n'",
+        ],
+        "forward_only holds 'n'; expected a whole number from -128 to 127",
+    ),
+    "a number for a time": (
+        *("D4", "S6"),
+        ["ALTER TABLE old_d.dovecot_users DROP last_login, ADD last_login int DEFAULT 1700000000"],
+        r"last_login is int\(11\); expected datetime",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STOPS)
+def test_what_no_run_could_bring_to_its_end_is_told_before(old: OldHost, migrate: dict, case: str):
+    dovecot, postfix, statements, told = STOPS[case]
+    old.build(dovecot, postfix, FEW)
+    for sql in statements:
+        old.sql(sql)
+    refused(old, told, migrate)
+    with pytest.raises(Failed) as failure:
+        old.run("mail_schema", **migrate)
+    assert "planted" not in str(failure.value.result)
+    old.run("mail_doctor")
+
+
+def test_databases_that_are_exchanged_are_told(old: OldHost, migrate: dict):
+    old.build("D9", "S8", FEW)
+    exchanged = {"dovecot_database": "old_p", "postfix_database": "old_d"}
+    refused(old, "exchange the two", {**migrate, **exchanged})
+    refused(old, "exchange the two", exchanged)
+
+
+def numbers_of_ones_own(column: str, table: str) -> list[str]:
+    return [f"ALTER TABLE {table} ADD {column} int NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST"]
+
+
+GOES = {
+    "rows of a fixed length": (
+        *("D4", "S1"),
+        ["ALTER TABLE old_p.smtp_aliases ROW_FORMAT=FIXED"]
+        + ["ALTER TABLE old_p.smtp_users ROW_FORMAT=FIXED"],
+    ),
+    "Aria": (
+        *("D4", "S1"),
+        ["ALTER TABLE old_p.smtp_users ENGINE=Aria ROW_FORMAT=PAGE"],
+    ),
+    "a number of one's own for mailboxes": (
+        *("D4", "S6"),
+        numbers_of_ones_own("number", "old_d.dovecot_users"),
+    ),
+    "a number of one's own for people": (
+        *("D9", "S8"),
+        ["ALTER TABLE old_p.smtp_users ADD id int NOT NULL AUTO_INCREMENT UNIQUE"],
+    ),
+    "capital letters": (
+        *("D6", "S6"),
+        ["ALTER TABLE old_d.dovecot_users CHANGE loginname loginName varchar(255)"]
+        + ["ALTER TABLE old_p.smtp_users CHANGE passwd PassWd varchar(80) NOT NULL"],
+    ),
+    "a userid in ASCII": (
+        *("D4", "S6"),
+        [
+            f"ALTER TABLE old_p.smtp_destinations DROP FOREIGN KEY {FOREIGN['smtp_destinations']}",
+            "ALTER TABLE old_p.smtp_users MODIFY userid varchar(40) CHARACTER SET ascii NOT NULL",
+        ],
+    ),
+    "unsigned numbers": (
+        *("D10", "several of 2026"),
+        [
+            "ALTER TABLE old_p.smtp_destinations DROP FOREIGN KEY smtp_destinations_ibfk_1",
+            "ALTER TABLE old_p.smtp_users MODIFY id int unsigned NOT NULL AUTO_INCREMENT",
+            "ALTER TABLE old_p.smtp_destinations MODIFY users_id int unsigned NOT NULL",
+        ],
+    ),
+    "quotas of one's own": ("D4", "S6", ["CREATE TABLE old_d.dovecot_quotas (username int)"]),
+    "an index of one's own with a name of ours": (
+        *("D4", "S6"),
+        ["ALTER TABLE old_p.smtp_destinations ADD FULLTEXT KEY source (source)"],
+    ),
+}
+
+AS_TINE_HAS_IT = [
+    "ALTER TABLE old_d.dovecot_users CHANGE loginName loginname varchar(255)",
+    "ALTER TABLE old_p.smtp_users CHANGE PassWd passwd varchar(256) NOT NULL",
+]
+
+
+@pytest.mark.parametrize("case", GOES)
+def test_what_is_unusual_goes_along(old: OldHost, migrate: dict, case: str):
+    dovecot, postfix, statements = GOES[case]
+    old.build(dovecot, postfix, FEW)
+    for sql in statements:
+        old.sql(sql)
+    predicted = old.run("mail_schema", check=True, **migrate)
+    done = old.run("mail_schema", **migrate)
+    assert done["queries"] == predicted["queries"]
+    assert old.run("mail_schema", **migrate)["actions"] == []
+    assert not old.run("mail_schema")["changed"]
+    for sql in AS_TINE_HAS_IT if case == "capital letters" else ():
+        old.sql(sql)
+    nobody_lost_anything(old)
+    found = {finding["kind"] for finding in old.run("mail_doctor")["findings"]}
+    assert not found & {"missing_table", "missing_column", "different_column", "missing_row"}
+
+
+def test_an_empty_address_is_none_and_an_alias_is_somebody_elses_name(old: OldHost, migrate: dict):
+    old.build("D9", "S2", FEW)
+    person = old.people[0]
+    old.sql(
+        "INSERT INTO old_p.smtp_users (userid, client_idnr, username, passwd, email) "
+        "VALUES ('none', 7, 'none@instance', 'x', '')"
+    )
+    for alias in ("", person.email):
+        old.sql("INSERT INTO old_p.smtp_aliases VALUES (%s, %s)", person.userid, alias)
+    old.run("mail_schema", **migrate)
+    assert old.row("smtp_users", userid="none")["email"] is None
+    assert not old.rows("smtp_destinations", source="")
+    pairs = old.rows("smtp_destinations", source=person.email)
+    assert [row["dispatch_address"] for row in pairs if row["destination"] == person.email] == [0]
+    assert not old.run("mail_schema", **migrate)["changed"]
+
+
+def test_who_has_been_saved_since_keeps_that_and_the_others_get_theirs(old: OldHost, migrate: dict):
+    """A run ends when the new table is there and empty, and tine saves somebody."""
+    old.build("D9", "S2", FEW)
+    saved = next(person for person in old.people if person.aliases and not person.forwards)
+    waiting = ("CREATE OR REPLACE TEMPORARY TABLE `old_p`.`smtp_users_waiting`",)
+    assert killed_before(old, 0, waiting, migrate)
+    routes = old.table("smtp_destinations")
+    assert old.rows("smtp_destinations") == []
+    kept = [(saved.email, saved.username), *((alias, saved.email) for alias in saved.aliases)]
+    kept += [("new@example.org", saved.email)]
+    for source, destination in kept:
+        old.sql(
+            f"INSERT INTO {routes} (userid, source, destination) VALUES (%s, %s, %s)",
+            *(saved.userid, source, destination),
+        )
+    old.run("mail_schema", **migrate)
+    rows = old.rows("smtp_destinations", userid=saved.userid)
+    assert {(row["source"], row["destination"]) for row in rows} == set(kept)
+    old.sql(f"DELETE FROM {routes} WHERE source = 'new@example.org'")
+    if saved.email != saved.username:
+        old.sql(
+            f"INSERT INTO {routes} (userid, source, destination) VALUES (%s, %s, %s)",
+            *(saved.userid, saved.username, saved.username),
+        )
+    nobody_lost_anything(old)
+    assert not old.run("mail_schema", **migrate)["changed"]
+
+
+def test_a_pair_that_is_removed_while_it_is_made_one_stays_away(old: OldHost, migrate: dict):
+    """Whoever wants to remove it waits until it is one."""
+    old.build("D9", "S7", FEW)
+    execute, waited = pymysql.cursors.Cursor.execute, []
+
+    def removing(cursor: Any, sql: str, *values: Any) -> Any:
+        if sql.startswith("DELETE") and "smtp_destinations_once" in sql and not waited:
+            other = old.mariadb.connect()
+            with other, other.cursor() as second:
+                execute(second, "SET SESSION innodb_lock_wait_timeout = 1")
+                execute(second, "USE old_p")
+                with pytest.raises(pymysql.OperationalError) as refusal:
+                    execute(
+                        second,
+                        f"DELETE d FROM {old.table('smtp_destinations')} AS d JOIN "
+                        "old_p.smtp_destinations AS t USING (source, destination) "
+                        "WHERE t.userid <> d.userid",
+                    )
+            waited.append(refusal.value.args[0])
+        return execute(cursor, sql, *values)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pymysql.cursors.Cursor, "execute", removing)
+        old.run("mail_schema", **migrate)
+    assert waited == [1205]
+    nobody_lost_anything(old)
+
+
+def test_a_step_that_is_refused_says_that_the_others_stay(old: OldHost, migrate: dict):
+    """Somebody may have all rights but that for triggers."""
+    old.build("D9", "S8", FEW)
+    old.sql("CREATE OR REPLACE USER few@localhost IDENTIFIED BY 'fünf€'")
+    for database in ("old_d", "old_p"):
+        old.sql(f"GRANT ALL ON {database}.* TO few@localhost")
+        old.sql(f"REVOKE TRIGGER ON {database}.* FROM few@localhost")
+    login = {"login_user": "few", "login_password": "fünf€"}
+    told = "create trigger.*TRIGGER command denied.*The steps before it are done"
+    with pytest.raises(Failed, match=told):
+        old.run("mail_schema", **migrate, **login)
+    assert old.run("mail_schema", **migrate)["actions"][0].startswith("create trigger")
+
+
 # ---- killed
 
 
@@ -524,6 +816,14 @@ def test_a_run_goes_on_when_its_server_was_killed_and_is_back(
 # ---- the way back
 
 
+def triggers(host: Host) -> list[dict[str, Any]]:
+    return host.sql(
+        "SELECT trigger_name, event_object_table, action_statement, sql_mode, definer "
+        "FROM information_schema.triggers WHERE trigger_schema IN (%s, %s) ORDER BY 1",
+        *(host.dovecot, host.postfix),
+    )
+
+
 def brought_back(host: Host, path: str | Path) -> None:
     client = ["mariadb", "--no-defaults", f"--socket={host.mariadb.socket}"]
     with Path(path).open() as file:
@@ -536,16 +836,18 @@ def test_what_is_taken_away_is_in_a_file_that_brings_it_back(
     old.build("D0", "S0", FEW)
     # What no text is made of, in a column of one's own.
     old.sql("ALTER TABLE old_d.dovecot_users ADD COLUMN photo blob DEFAULT x'ff00fe'")
-    before = defined(old), everything(old)
+    own = "BEGIN SET @a = NEW.username; SET @b = 'it''s; a text'; END"
+    old.sql(f"CREATE TRIGGER old_d.own BEFORE INSERT ON old_d.dovecot_users FOR EACH ROW {own}")
+    before = defined(old), everything(old), triggers(old)
     assert old.run("mail_schema", check=True, **migrate)["backup_file"] == ""
     done = old.run("mail_schema", **migrate)
     path = Path(done["backup_file"])
     assert path.parent == tmp_path / "backup"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert (defined(old), everything(old)) != before
+    assert (defined(old), everything(old), triggers(old)) != before
     brought_back(old, path)
-    assert (defined(old), everything(old)) == before
+    assert (defined(old), everything(old), triggers(old)) == before
     assert set(done["removed"]) == {
         *("old_p.users", "old_p.forwardings", "old_p.smtp_users.encryption_type"),
         *("old_p.smtp_users.quota", "old_p.smtp_forwardings", "old_d.dovecot_users.scheme"),
@@ -635,6 +937,7 @@ def test_additions_go_and_come_back(old: OldHost, migrate: dict):
 
 def test_what_has_the_name_of_an_addition_alone_stays(old: OldHost, migrate: dict):
     old.build("D9", "S8", FEW)
+    old.sql("CREATE TABLE old_d.dovecot_last_login (username varchar(80), ip int, seen datetime)")
     routes, mailboxes = old.table("smtp_destinations"), old.table("dovecot_users")
     old.sql(f"ALTER TABLE {routes} ADD COLUMN source_domain varchar(80) DEFAULT 'ours'")
     old.sql(f"ALTER TABLE {routes} ADD KEY source_domain (source_domain)")

@@ -62,7 +62,11 @@ TRIGGERS = (
     "FROM information_schema.triggers WHERE trigger_schema IN (%s, %s)"
 )
 # What is no ordinary table, in words.
-KINDS = {"BASE TABLE": "", "PARTITIONED": "a table with partitions"}
+KINDS = {
+    "BASE TABLE": "",
+    "PARTITIONED": "a table with partitions",
+    "SYSTEM VERSIONED": "a table with versions of its rows",
+}
 SENTINEL = "SELECT id FROM {mailserver_lock} WHERE id = 1"
 LOCK = "UPDATE {mailserver_lock} SET generation = generation + 1 WHERE id = 1"
 OWNED = "SELECT userid, username, email FROM {smtp_users} WHERE client_idnr = %s"
