@@ -10,7 +10,9 @@ import shutil
 import smtplib
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from conftest import TOP, bed
@@ -55,17 +57,16 @@ class Dump:
 
 
 @pytest.fixture(scope="module")
-def old_server(tmp_path_factory):
-    """The old host's MariaDB."""
-    directory = tmp_path_factory.mktemp("old")
-    for place in (directory, *directory.parents[:2]):
-        place.chmod(0o755)
+def old_server():
+    """The old host's MariaDB, which has no way into pytest's own directories."""
+    directory = Path(tempfile.mkdtemp(prefix="mailserver-"))
     shutil.chown(directory, "mysql", "mysql")
     server = MariaDB(directory)
     server.install()
     server.start()
     yield server
     server.stop()
+    shutil.rmtree(directory)
 
 
 def copied(server: MariaDB, dovecot: str, postfix: str) -> Dump:
