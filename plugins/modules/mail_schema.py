@@ -22,7 +22,9 @@ description:
     nothing is changed. With O(state=current) they are brought forward, from whatever generation
     since 2009 they are of. Which one that is, the tables themselves say.
   - MariaDB commits every C(ALTER TABLE) by itself, so a run that was interrupted is finished by the
-    next one. All that would stop a run half way is asked for before it changes anything.
+    next one. What is known to stop a run half way is asked for before it changes anything. Where
+    the server refuses a step for another reason, the steps before it stay, and the next run goes on
+    from there.
   - The databases have to exist.
 author:
   - groupware.mailserver developers (@groupware)

@@ -83,8 +83,8 @@ SOUND = [
     mailbox("eli", userid="e" * 40),
     person("eli", userid="e" * 40),
     route("eli", "eli@example.org", "eli@example.org", userid="e" * 40),
-    # Who only forwards needs no mailbox.
-    person("fay", forward_only=1),
+    # Who only forwards needs no mailbox, and no password.
+    person("fay", forward_only=1, passwd=""),
     route("fay", "fay@example.org", "fay@far.example"),
     route("fay", "help@example.org", "postmaster@example.org"),
     statement("dovecot_usage", username=BOB, storage=1, messages=1),
@@ -131,6 +131,10 @@ FAULTS: dict[str, tuple[list[str], dict[tuple[str, str], list[str]]]] = {
     "no mailbox": (account("ida")[1:], {("lone_smtp", "smtp_users"): ["ida@example.org"]}),
     "no mail": ([mailbox("ida")], {("lone_imap", "dovecot_users"): ["ida@example.org"]}),
     "no home": (account("jim", home=None), {("no_home", "dovecot_users"): ["jim@example.org"]}),
+    "no lock": (
+        ["DELETE FROM {mailserver_lock}"],
+        {("missing_row", "mailserver_lock"): ["the row that writers lock"]},
+    ),
     "usage of nobody": (
         [statement("dovecot_usage", username="gone@example.org")],
         {("orphan_usage", "dovecot_usage"): ["gone@example.org"]},
@@ -198,7 +202,9 @@ FAULTS: dict[str, tuple[list[str], dict[tuple[str, str], list[str]]]] = {
         {("quota_in_bytes", "dovecot_users"): [f"jim@example.org ({2**30})"]},
     ),
     "capital letters": (
-        [mailbox("jim", loginname="Jim@Example.ORG"), person("jim", email="Jim@Example.ORG")]
+        # A login name without a domain may have them.
+        [*account("kim", loginname="JSmith")]
+        + [mailbox("jim", loginname="Jim@Example.ORG"), person("jim", email="Jim@Example.ORG")]
         + [route("jim", "Jim@Example.ORG", "jim@example.ORG")]
         + [statement("smtp_virtual_domains", domain="C.example", instancename="")],
         {
@@ -231,6 +237,7 @@ def execute(host: Host, statements: Sequence[str]) -> None:
 
 def clear(host: Host) -> None:
     execute(host, [f"DELETE FROM {{{table}}}" for table in TABLES])
+    execute(host, ["REPLACE INTO {mailserver_lock} VALUES (1, 0)"])
 
 
 @pytest.fixture(scope="module", params=["mariadb", pytest.param("trixie", marks=pytest.mark.long)])
@@ -348,6 +355,24 @@ def test_a_prefix_makes_of_a_bare_hash_what_it_was(ward: Host):
     assert stored["ann@example.org"] == HASH
 
 
+def test_a_prefix_is_for_one_hash_alone(hospital: Host):
+    """Names that differ in capital letters are one to the server, where no key keeps them apart."""
+    clear(hospital)
+    users = hospital.table("smtp_users")
+    execute(hospital, [f"ALTER TABLE {users} DROP KEY username"])
+    crypt = "$2y$10$" + "x" * 53
+    one = person("ann", passwd=MD5, email="one@example.org")
+    execute(hospital, [one, person("ANN", userid="two", passwd=crypt, email="two@example.org")])
+    hospital.run("mail_doctor", repairs=["bare_hashes"])
+    stored = {row["email"]: row["passwd"] for row in hospital.rows("smtp_users")}
+    clear(hospital)
+    execute(hospital, [f"ALTER TABLE {users} ADD UNIQUE KEY username (username)"])
+    assert stored == {
+        "one@example.org": f"{{PLAIN-MD5}}{MD5}",
+        "two@example.org": f"{{BLF-CRYPT}}{crypt}",
+    }
+
+
 def test_small_letters_are_for_domains_alone(ward: Host):
     execute(ward, FAULTS["capital letters"][0])
     ward.run("mail_doctor", repairs=["lower_case_domains"])
@@ -450,6 +475,41 @@ def test_what_the_form_of_the_tables_lacks(mariadb: MariaDB, collections: Path):
     assert result["not_checked"] == [
         "lack_p.smtp_virtual_domains is empty: which domains are hosted is not known"
     ]
+
+
+ODD = {
+    "dovecot_users": [
+        "ALTER TABLE {dovecot_users} MODIFY username varchar(80) NULL, MODIFY userid int",
+        "ALTER TABLE {dovecot_users} MODIFY password varbinary(255), MODIFY loginname text",
+        "INSERT INTO {dovecot_users} (username, password) VALUES (NULL, 'x')",
+    ],
+    "smtp_destinations": [
+        "ALTER TABLE {smtp_destinations} MODIFY source varchar(80) NULL",
+        "INSERT INTO {smtp_destinations} (userid, source, destination) VALUES (1, NULL, 'x@y')",
+    ],
+    "smtp_destinations.userid": ["ALTER TABLE {smtp_destinations} DROP COLUMN userid"],
+}
+
+
+@pytest.mark.parametrize("table", ODD)
+def test_columns_of_any_kind_are_read(mariadb: MariaDB, collections: Path, table: str):
+    host = Host(mariadb, collections, "lack_d", "lack_p")
+    host.create_databases()
+    host.run("mail_schema")
+    keys = {
+        "dovecot_usage": "dovecot_usage::username--dovecot_users::username",
+        "dovecot_last_login": "dovecot_last_login::username--dovecot_users::username",
+        "smtp_destinations": "smtp_destinations::userid--smtp_users::userid",
+    }
+    execute(
+        host, [f"ALTER TABLE {{{name}}} DROP FOREIGN KEY `{key}`" for name, key in keys.items()]
+    )
+    # MariaDB takes it although names are compared with it.
+    execute(host, ["ALTER TABLE {dovecot_users} DROP KEY loginname", *ODD[table]])
+    result = host.run("mail_doctor", repairs=list(REPAIRS), check=True)
+    assert not result["sound"]
+    said = "column lack_p.smtp_destinations.userid is not there"
+    assert (said in result["not_checked"]) == (table == "smtp_destinations.userid")
 
 
 def test_the_broken_import_of_2026_is_known(mariadb: MariaDB, collections: Path):

@@ -152,7 +152,8 @@ def bare_hashes(asking: Asking, name: str, column: str) -> Iterator[Mend]:
         f"WHERE username = %s AND BINARY {column} = BINARY %s"
     )
     for username, stored in asking.rows(
-        f"SELECT username, {column} FROM {table} WHERE {column} NOT LIKE '{{%%' ORDER BY username"
+        f"SELECT username, CONVERT({column} USING utf8mb4) FROM {table} "
+        f"WHERE {column} NOT LIKE '{{%%' AND username IS NOT NULL ORDER BY username"
     ):
         prefix = f"{{{bare_scheme(stored)}}}"
         if prefix != "{}" and len(prefix) + len(stored) <= room:
