@@ -477,6 +477,29 @@ def test_what_the_form_of_the_tables_lacks(mariadb: MariaDB, collections: Path):
     ]
 
 
+def test_letters_that_only_some_tables_have_are_themselves(mariadb: MariaDB, collections: Path):
+    host = Host(mariadb, collections, "lack_d", "lack_p")
+    host.create_databases()
+    host.run("mail_schema")
+    foreign = "`smtp_destinations::userid--smtp_users::userid`"
+    execute(
+        host,
+        [
+            f"ALTER TABLE {{smtp_destinations}} DROP FOREIGN KEY {foreign}",
+            "ALTER TABLE {smtp_destinations} CONVERT TO CHARACTER SET utf8mb4",
+            "SET NAMES utf8mb4",
+            *SOUND,
+            route("gone", "😀@example.org", "😁@far.example"),
+        ],
+    )
+    said = {"repairs": ["orphan_destinations"]}
+    done = host.run("mail_doctor", **said)
+    (part,) = done["repaired"]["orphan_destinations"]
+    assert part["examples"] == ["remove 😀@example.org -> 😁@far.example (userid u-gone)"]
+    assert not host.rows("smtp_destinations", userid="u-gone")
+    assert not host.run("mail_doctor", **said)["changed"]
+
+
 ODD = {
     "dovecot_users": [
         "ALTER TABLE {dovecot_users} MODIFY username varchar(80) NULL, MODIFY userid int",

@@ -441,6 +441,11 @@ STOPS = {
         ],
         "old_p.smtp_destinations has the unique key mine",
     ),
+    "lists beside tables for several": (
+        *("D10", "several of 2026"),
+        ["CREATE TABLE old_p.smtp_forwardings (userid varchar(40), forward text)"],
+        "old_p.smtp_forwardings are of tables for one installation",
+    ),
     "versions": (
         *("D4", "S6"),
         [

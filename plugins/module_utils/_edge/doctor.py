@@ -25,6 +25,7 @@ from .info import SNAPSHOT
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+LETTERS = "SET NAMES utf8mb4"  # tables may hold more than those of the modules' own
 _SECOND = "postfix_"
 OPTIONS: dict[str, t.Any] = {
     "repairs": {
@@ -147,7 +148,7 @@ class _Doctor:
         return found, self.reader.unchecked(records)
 
     def _read(self, whose: tuple[str, ...], cursor: t.Any) -> tuple[Records, findings.Findings]:
-        for statement in SNAPSHOT:
+        for statement in (LETTERS, *SNAPSHOT):
             cursor.execute(statement)
         records, found = Records(), findings.Findings()
         if DOVECOT in whose:
@@ -172,6 +173,7 @@ class _Doctor:
     def _planned(
         self, whose: tuple[str, ...], cursor: t.Any, said: str = ""
     ) -> list[tuple[str, repairs.Mend]]:
+        cursor.execute(LETTERS)
         asking = repairs.Asking(cursor, self.tables, said)
         return [
             (name, mend)

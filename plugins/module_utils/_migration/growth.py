@@ -203,31 +203,8 @@ class _Growth:
 
     def _require_unused(self, leaving: Collection[str]) -> None:
         """Nothing of somebody's own needs a column that goes."""
-        there = self.there
         for column in leaving:
-            uses = [
-                *(
-                    f"key {key}"
-                    for key, form in there.keys.items()
-                    if key != "PRIMARY" and column in form.columns
-                ),
-                *(
-                    f"foreign key {k}"
-                    for k, form in there.references.items()
-                    if form.column == column
-                ),
-                *(
-                    f"column {name}"
-                    for name, has in there.columns.items()
-                    if f"`{column}`" in has.expression.lower()
-                ),
-                *(
-                    f"trigger {name}"
-                    for name, body in there.triggers.items()
-                    if re.search(rf"\b{column}\b", body.lower())
-                ),
-            ]
-            for use in uses:
+            for use in _uses(self.there, column):
                 self._fault(f" has the {use}, which needs {column}, which goes: drop it.")
 
     # ---- rows
@@ -301,6 +278,22 @@ class _Growth:
             former_keys = superseded(self.ground, self.table.name)
             drops = [f"DROP FOREIGN KEY {quoted(name)}, " for name in former_keys]
             yield f"foreign key {key.constraint}", f"{''.join(drops)}ADD {key.text}"
+
+
+def _uses(there: ActualTable, column: str) -> Iterator[str]:
+    """What of a table needs a column; its primary key comes anew."""
+    for name, key in there.keys.items():
+        if name != "PRIMARY" and column in key.columns:
+            yield f"key {name}"
+    for name, reference in there.references.items():
+        if column == reference.column:
+            yield f"foreign key {name}"
+    for name, has in there.columns.items():
+        if f"`{column}`" in has.expression.lower():
+            yield f"column {name}"
+    for name, body in there.triggers.items():
+        if re.search(rf"\b{column}\b", body.lower()):
+            yield f"trigger {name}"
 
 
 def _is_loose(column: Column, there: ActualTable) -> bool:

@@ -35,7 +35,12 @@ def lists(ground: Ground) -> Iterator[Step]:
     there = [name for name in LISTS if is_list(name, ground.there(name))]
     forms = [f for f in (BY_EMAIL, BY_USERID) if all(ground.has(n, f[n]) for n in there)]
     told = " and ".join(map(ground.told, there))
-    if there and not forms:
+    if there and ground.has("smtp_destinations", ("users_id",)):
+        ground.faults.append(
+            f"{told} are of tables for one installation, and {ground.told('smtp_destinations')} "
+            "is of those for several: drop the lists, or give them another name."
+        )
+    elif there and not forms:
         ground.faults.append(
             f"{told} are of two generations, the one by address and the other by userid: drop "
             "the one that is not in use, or give it another name."
