@@ -510,6 +510,11 @@ ODD = {
         "ALTER TABLE {smtp_destinations} MODIFY source varchar(80) NULL",
         "INSERT INTO {smtp_destinations} (userid, source, destination) VALUES (1, NULL, 'x@y')",
     ],
+    "smtp_destinations of nobody": [
+        "ALTER TABLE {smtp_destinations} MODIFY userid varchar(40) NULL",
+        "INSERT INTO {smtp_destinations} (userid, source, destination) VALUES (NULL, 'a@b', 'c@d')",
+        "INSERT INTO {smtp_destinations} (userid, source, destination) VALUES ('x', 'e@f', 'c@d')",
+    ],
     "smtp_destinations.userid": ["ALTER TABLE {smtp_destinations} DROP COLUMN userid"],
 }
 
@@ -533,6 +538,8 @@ def test_columns_of_any_kind_are_read(mariadb: MariaDB, collections: Path, table
     assert not result["sound"]
     said = "column lack_p.smtp_destinations.userid is not there"
     assert (said in result["not_checked"]) == (table == "smtp_destinations.userid")
+    assert host.run("mail_doctor", repairs=list(REPAIRS))["repaired"] == result["repaired"]
+    assert not host.run("mail_doctor", repairs=list(REPAIRS))["changed"]
 
 
 def test_the_broken_import_of_2026_is_known(mariadb: MariaDB, collections: Path):

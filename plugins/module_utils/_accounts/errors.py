@@ -127,13 +127,11 @@ class NoServer(MailhostError):
 class NotAllowed(MailhostError):
     """The SQL account may not do what is needed."""
 
-    def __init__(
-        self, reason: str, needed: str = "SELECT, INSERT, UPDATE and DELETE on the mail tables"
-    ) -> None:
+    def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(
             f"The SQL account is not allowed to: {reason}. Log in as one that may (login_user), or "
-            f"grant it {needed}."
+            "grant it SELECT, INSERT, UPDATE and DELETE on the mail tables."
         )
 
 

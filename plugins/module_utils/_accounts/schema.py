@@ -421,9 +421,12 @@ class Actual:
         """Whether these are the tables for several tines (postfixmultiinstance)."""
         users = self.tables.get((names.postfix, "smtp_users"))
         routes = self.tables.get((names.postfix, "smtp_destinations"))
-        # A number of somebody's own is no link.
-        linked = routes is None or "users_id" in routes.columns
-        return users is not None and "id" in users.columns and linked
+        if users is None or "id" not in users.columns:
+            return False
+        if routes is not None:
+            return "users_id" in routes.columns  # a number of somebody's own is no link
+        owner = users.columns.get("client_idnr")
+        return owner is not None and owner.nullable
 
 
 class Step(NamedTuple):

@@ -93,11 +93,12 @@ def shape_of(names: Names, actual: Actual) -> Shape:
     users = actual.tables[(names.postfix, "smtp_users")]
     destinations = actual.tables[(names.postfix, "smtp_destinations")]
     tables = {"dovecot_users": dovecot, "smtp_users": users}
+    linked = "users_id" in destinations.columns
     return Shape(
         imap=_present(IMAP, dovecot),
-        smtp=_present(SMTP, users),
+        smtp={k: v for k, v in _present(SMTP, users).items() if k != "id" or linked},
         destination=_present(DESTINATION, destinations),
-        owner="users_id" if "users_id" in destinations.columns else "userid",
+        owner="users_id" if linked else "userid",
         dated=frozenset(name for name, table in tables.items() if MODIFIED in table.columns),
         lengths=dict(_lengths(names, {**tables, "smtp_destinations": destinations})),
         collation=users.columns["username"].collation or Shape.collation,

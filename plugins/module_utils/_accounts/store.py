@@ -59,7 +59,8 @@ REFERENCES = (
 DATABASES = "SELECT schema_name FROM information_schema.schemata WHERE schema_name IN (%s, %s)"
 TRIGGERS = (
     "SELECT trigger_schema, event_object_table, trigger_name, action_statement "
-    "FROM information_schema.triggers WHERE trigger_schema IN (%s, %s)"
+    "FROM information_schema.triggers WHERE trigger_schema IN (%s, %s) "
+    "ORDER BY trigger_schema, event_object_table, action_order"
 )
 # What is no ordinary table, in words.
 KINDS = {

@@ -98,7 +98,10 @@ def orphan_destinations(asking: Asking) -> Iterator[Mend]:
         return
     table, users = asking.table("smtp_destinations"), asking.table("smtp_users")
     # Destinations first: an account is always made before they are.
-    owners = [owner for (owner,) in asking.rows(f"SELECT DISTINCT {hook} FROM {table}")]
+    owners = [
+        owner
+        for (owner,) in asking.rows(f"SELECT DISTINCT {hook} FROM {table} WHERE {hook} IS NOT NULL")
+    ]
     sql = (
         f"DELETE FROM {table} WHERE {hook} = %s AND source = %s AND destination = %s "
         f"AND NOT EXISTS (SELECT 1 FROM {users} WHERE {key} = %s)"
@@ -112,6 +115,19 @@ def orphan_destinations(asking: Asking) -> Iterator[Mend]:
             line = f"{source} -> {target} ({hook} {owner})"
             values = (owner, source, target, owner)
             yield Mend("smtp_destinations", line, "", sql, values, times)
+    ownerless = f"DELETE FROM {table} WHERE {hook} IS NULL AND source = %s AND destination = %s"
+    for source, target, times in asking.rows(
+        f"SELECT source, destination, COUNT(*) FROM {table} WHERE {hook} IS NULL "
+        "GROUP BY source, destination"
+    ):
+        yield Mend(
+            "smtp_destinations",
+            f"{source} -> {target} (nobody)",
+            "",
+            ownerless,
+            (source, target),
+            times,
+        )
 
 
 def orphan_usage(asking: Asking) -> Iterator[Mend]:

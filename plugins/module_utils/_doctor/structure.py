@@ -11,8 +11,8 @@ from .._accounts.schema import TABLES, ActualColumn, ActualTable, Column, Table,
 from .findings import Findings
 from .records import Tables
 
-# Their names are compared with each other.
 (_LOCK,) = (table for table in TABLES if table.name == "mailserver_lock")
+# Their names are compared with each other.
 _NAMED = ("dovecot_users", "dovecot_usage", "smtp_users", "smtp_destinations")
 
 

@@ -71,6 +71,7 @@ class _Schema:
 
     def _advance(self, cursor: t.Any, done: list[schema.Step]) -> list[schema.Step]:
         """One pass; what an interrupted pass has done is there already and stays reported."""
+        self.step = ""
         actual = inspect(cursor, self.names)
         absent = sorted({self.names.dovecot, self.names.postfix} - actual.databases)
         if absent and not self.check_mode:

@@ -95,6 +95,11 @@ def is_list(name: str, there: ActualTable | None) -> bool:
     return any(set(form[name]) <= columns for form in (BY_EMAIL, BY_USERID))
 
 
+def is_quotas(there: ActualTable | None) -> bool:
+    """Whether it is the table of limits that there was until December 2010."""
+    return there is not None and {"username", "mail_quota"} <= set(there.columns)
+
+
 def lacking(name: str, there: ActualTable) -> list[str]:
     """The columns without which a table has the name of one of tine's alone."""
     columns = set(there.columns)
@@ -111,7 +116,7 @@ def generation_of(names: Names, actual: Actual) -> Generation:
     """Which generation each database holds, and what in it is not tine's."""
     present = named(names, actual)
     tines = {place: t for place, t in present.tables.items() if not lacking(place[1], t)}
-    several = actual.several(names)
+    several = present.several(names)
     return Generation(
         dovecot=_dovecot({name: t for (s, name), t in tines.items() if s == names.dovecot}),
         postfix=_postfix(
@@ -145,7 +150,7 @@ def _dovecot(tables: Mapping[str, ActualTable]) -> str:
         {
             "D1": "scheme" not in columns,
             "D2": all(columns[name].nullable for name in ("uid", "gid", "home") if name in columns),
-            "D3": "quota_bytes" in columns and QUOTAS not in tables,
+            "D3": "quota_bytes" in columns and not is_quotas(tables.get(QUOTAS)),
             "D4": "loginname" in columns or (columns["password"].length or 0) > 100,
             "D5": "instancename" in columns,
             "D6": {"loginname", "last_login_unix"} <= set(columns),

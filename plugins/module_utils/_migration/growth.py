@@ -76,7 +76,8 @@ class _Growth:
         self.now = ground.now(table.name)
 
     def steps(self, moving: Iterable[Step]) -> Iterator[Step]:
-        loose = {c.name for c in self.table.columns if _is_loose(c, self.there)} | set(self.moved)
+        loose = {c.name for c in self.table.columns if _is_loose(self.table, c, self.there)}
+        loose |= set(self.moved)
         leaving = sorted(former(self.table.name, self.there))
         self._require_unused(leaving)
         data = [*self._filling(loose), *moving]
@@ -123,7 +124,7 @@ class _Growth:
         if schema.too_short(column, has):
             yield schema.widening(column, has, collation)
         elif words := self._difference(column, has, collation):
-            if not words.startswith("default of"):
+            if not words.startswith(("default of", "allow NULL")):
                 self._require_unheld(column)
             yield words, f"MODIFY COLUMN {text}"
 
@@ -165,26 +166,33 @@ class _Growth:
 
     def _require_fit(self, column: Column, has: ActualColumn) -> None:
         room, most = schema.length(column.type), _NUMBERS.get(column.type.partition("(")[0], 0)
-        if most:
-            self._require_numbers(column, most)
-        elif column.type == "datetime" and not has.type.startswith(("date", "timestamp")):
+        if most and has.type.startswith(("enum", "set")):
             self._fault(f".{column.name} is {has.type}; expected {column.type}: convert it.")
+        elif most:
+            self._require_numbers(column, has, most)
+        elif column.type == "datetime" and not has.type.startswith(("date", "timestamp")):
+            self._require_nothing(column, has)
         elif room and (has.length or 0) > room:
             for value in self.ground.longer(self.table.name, column.name, room):
                 what = "a value of" if column.name in _SECRET else f"{shown(value)},"
                 told = f"holds {what} {len(value)} characters; expected at most {room}."
                 self._fault(f".{column.name} {told}")
 
-    def _require_numbers(self, column: Column, most: int) -> None:
-        text = f"CONVERT({quoted(column.name)} USING utf8mb4)"
+    def _require_nothing(self, column: Column, has: ActualColumn) -> None:
+        if self.ground.any(f"SELECT 1 FROM {self.now} WHERE {quoted(column.name)} IS NOT NULL"):
+            self._fault(f".{column.name} is {has.type}; expected {column.type}: convert it.")
+
+    def _require_numbers(self, column: Column, has: ActualColumn, most: int) -> None:
+        value = f"{quoted(column.name)} + 0" if has.type.startswith("bit") else quoted(column.name)
+        text = f"CONVERT({value} USING utf8mb4)"
         found = self.ground.ask(
             f"SELECT DISTINCT {text} FROM {self.now} WHERE {quoted(column.name)} IS NOT NULL AND "
             f"NOT ({text} REGEXP '^-?[0-9]+([.]0*)?$' AND CAST({text} AS DECIMAL(65)) "
             f"BETWEEN {-most} AND {most - 1}) LIMIT {SHOWN}"
         )
-        for (value,) in found:
+        for (wrong,) in found:
             told = f"expected a whole number from {-most} to {most - 1}."
-            self._fault(f".{column.name} holds {shown(value)}; {told}")
+            self._fault(f".{column.name} holds {shown(wrong)}; {told}")
 
     def _require_unheld(self, column: Column) -> None:
         """A foreign key of somebody's own keeps its columns as they are."""
@@ -258,6 +266,8 @@ class _Growth:
             columns = [f"COALESCE({column}, '')" for column in columns]
         listed = ", ".join(columns)
         given = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+        if key.name == "email":  # an empty one stood for none
+            given += " AND email <> ''"
         found = self.ground.ask(
             f"SELECT {SORTED} {listed}, COUNT(*) FROM {self.now} WHERE {given} "
             f"GROUP BY {listed} HAVING COUNT(*) > 1 LIMIT {SHOWN}"
@@ -281,9 +291,9 @@ class _Growth:
 
 
 def _uses(there: ActualTable, column: str) -> Iterator[str]:
-    """What of a table needs a column; its primary key comes anew."""
+    """What of a table needs a column. Its primary key comes anew; a key of it alone goes along."""
     for name, key in there.keys.items():
-        if name != "PRIMARY" and column in key.columns:
+        if name != "PRIMARY" and column in key.columns and len(key.columns) > 1:
             yield f"key {name}"
     for name, reference in there.references.items():
         if column == reference.column:
@@ -292,15 +302,16 @@ def _uses(there: ActualTable, column: str) -> Iterator[str]:
         if f"`{column}`" in has.expression.lower():
             yield f"column {name}"
     for name, body in there.triggers.items():
-        if re.search(rf"\b{column}\b", body.lower()):
+        if re.search(rf"\b(new|old)\s*\.\s*`?{column}\b", body.lower()):
             yield f"trigger {name}"
 
 
-def _is_loose(column: Column, there: ActualTable) -> bool:
+def _is_loose(table: Table, column: Column, there: ActualTable) -> bool:
     """Whether a column that has no NULL in 2026 has it now, or will have it for a while."""
     has = there.columns.get(column.name)
     if has is None:
-        return column.needed and column.default is None
+        own = (table.name, column.name) in _INSTEAD_OF_NULL
+        return column.needed and (own or column.default is None)
     return column.needed and has.nullable
 
 

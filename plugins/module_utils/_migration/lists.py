@@ -9,6 +9,7 @@ from functools import partial
 from typing import Callable
 
 from .._accounts.errors import shown
+from .._accounts.schema import COLLATION as UTF8
 from .._accounts.schema import Step, quoted
 from .generations import BY_EMAIL, BY_USERID, LISTS, ROUTES, is_list
 from .ground import SHOWN, Ground
@@ -21,6 +22,8 @@ _SPLIT = (
     "USING utf8mb4), '[,;[:space:]]+', ',')), ',', '\",\"'), ']'), '$[*]' "
     "COLUMNS (address text CHARACTER SET utf8mb4 PATH '$')) AS j"
 )
+# What leads to an account's mailbox: its address, or its name if it has none.
+_OWN = "COALESCE(NULLIF({0}.email, ''), {0}.username)"
 _ROUTE = (
     "INSERT INTO {routes} (userid, source, destination, dispatch_address) {rows} "
     "ON DUPLICATE KEY UPDATE userid = {routes}.userid"
@@ -108,6 +111,24 @@ def _require_short(ground: Ground, there: Iterable[str]) -> None:
                 f"{ground.told(name)} holds {shown(value)} in a row with more than the "
                 f"{ADDRESS} characters that tine's tables have for an address."
             )
+        _require_letters(ground, name)
+
+
+def _require_letters(ground: Ground, name: str) -> None:
+    """A letter that the column of an address does not have would become a question mark."""
+    there = ground.there("smtp_users")
+    has = there.columns.get("email") if there else None
+    charset = (has.collation if has and has.collation else UTF8).partition("_")[0]
+    kept = f"CONVERT(CONVERT(j.address USING {charset}) USING utf8mb4)"
+    found = ground.ask(
+        f"SELECT j.address FROM {_split(ground, name, ground.now)} "
+        f"WHERE BINARY j.address <> BINARY {kept} LIMIT {SHOWN}"
+    )
+    for (value,) in found:
+        ground.faults.append(
+            f"{ground.told(name)} holds {shown(value)}, whose letters {charset} does not have: "
+            f"convert {ground.told('smtp_users')} to utf8mb4, or correct the address."
+        )
 
 
 def _require_room(ground: Ground) -> None:
@@ -131,7 +152,7 @@ def _require_moved(ground: Ground, owned: str, told: str) -> None:
     target = ground.like("smtp_users", "p.destination", "email")
     # Aliases of who only forwards lead where they forward.
     found = ground.ask(
-        f"SELECT p.source, p.destination FROM ({owned}) AS p WHERE (p.userid IS NULL OR "
+        f"SELECT p.userid, p.source, p.destination FROM ({owned}) AS p WHERE (p.userid IS NULL OR "
         f"EXISTS (SELECT 1 FROM {routes} AS h WHERE h.userid = {owner})) AND NOT EXISTS ("
         f"SELECT 1 FROM {routes} AS d WHERE d.source = {as_route('p.source')} "
         f"AND (d.destination = {as_route('p.destination')} OR EXISTS ("
@@ -139,11 +160,11 @@ def _require_moved(ground: Ground, owned: str, told: str) -> None:
         f"WHERE m.email = {target} AND m.forward_only = 1 "
         f"AND f.destination = d.destination))) LIMIT {SHOWN}"
     )
-    for source, destination in found:
+    for userid, source, destination in found:
+        add = "add it there" if userid else "make the former an account that only forwards"
         ground.faults.append(
             f"{told} lists {shown(source)} to {shown(destination)}, which is not in "
-            f"{ground.told('smtp_destinations')}: add it there, or drop the list if it is a "
-            "left-over."
+            f"{ground.told('smtp_destinations')}: {add}, or drop the list if it is a left-over."
         )
 
 
@@ -235,21 +256,22 @@ class _ByUserid:
         return self._selects(self.ground.place)
 
     def _selects(self, place: Place) -> tuple[str, str]:
+        own = _OWN.format("u")
         address = self.ground.like("smtp_users", "j.address", "email")
         userid = self.ground.like("smtp_users", "t.userid", "userid")
         owned = (
             f"JOIN {place('smtp_users')} AS u ON u.userid = {userid} "
-            f"WHERE j.address <> '' AND u.email <> {address}"
+            f"WHERE j.address <> '' AND {own} <> {address}"
         )
         forwards = aliases = ""
         if "smtp_forwardings" in self.there:
             forwards = (
-                f"SELECT u.userid, u.email AS source, {address} AS destination "
+                f"SELECT u.userid, {own} AS source, {address} AS destination "
                 f"FROM {_split(self.ground, 'smtp_forwardings', place)} {owned}"
             )
         if "smtp_aliases" in self.there:
             aliases = (
-                f"SELECT u.userid, {address} AS source, u.email AS destination "
+                f"SELECT u.userid, {address} AS source, {own} AS destination "
                 f"FROM {_split(self.ground, 'smtp_aliases', place)} {owned}"
             )
         return forwards, aliases
@@ -278,7 +300,7 @@ def _routes(ground: Ground, forwards: str, aliases: str) -> Iterator[str]:
             f"FROM ({aliases}) AS a JOIN {waiting} AS w ON w.userid = a.userid "
             f"JOIN {users} AS m ON m.userid = a.userid "
             f"LEFT JOIN {routes} AS r ON m.forward_only = 1 "
-            f"AND r.userid = {owner} AND r.source = {as_route('m.email')}",
+            f"AND r.userid = {owner} AND r.source = {as_route(_OWN.format('m'))}",
         )
     yield _ROUTE.format(
         routes=routes,

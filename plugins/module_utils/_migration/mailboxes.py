@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from .._accounts.schema import SORTED, ActualTable, Step, quoted
-from .generations import QUOTAS, is_unique
+from .generations import QUOTAS, is_quotas, is_unique
 from .ground import Ground
 from .growth import grown
 from .prefixes import prefixing
 
-# Of dovecot_quotas: what lacks one is somebody's own.
 _COLUMNS = ("username", "mail_quota", "mail_size", "sieve_quota", "sieve_size")
 # Up to the next MiB: 0 is no limit. What a mailbox may hold of Sieve never limited its messages.
 _QUOTA = (
@@ -43,6 +42,7 @@ _LOGIN_NAMES = (
 
 def mailboxes(ground: Ground) -> Iterator[Step]:
     """dovecot_users and dovecot_usage, and dovecot_quotas, which becomes a part of both."""
+    _require_quotas(ground)
     moved = ("quota_bytes",) if _moves_quotas(ground) else ()
     yield from grown(ground, "dovecot_users", _rows(ground), moved)
     yield from grown(ground, "dovecot_usage")
@@ -68,7 +68,17 @@ def _rows(ground: Ground) -> Iterator[Step]:
 
 
 def _has_quotas(ground: Ground) -> bool:
-    return ground.has(QUOTAS, _COLUMNS)
+    return is_quotas(ground.there(QUOTAS))
+
+
+def _require_quotas(ground: Ground) -> None:
+    there = ground.there(QUOTAS)
+    absent = [c for c in _COLUMNS if there and c not in there.columns]
+    if _has_quotas(ground) and absent:
+        ground.faults.append(
+            f"{ground.told(QUOTAS)} has no column {' and no '.join(absent)}, which tine's had: add "
+            "what is missing, or give it another name if no limit in it is to be kept."
+        )
 
 
 def _moves_quotas(ground: Ground) -> bool:

@@ -3,8 +3,7 @@
 """From the tables of any generation to those of 2026, in steps that a next run can take up.
 
 Each step is there only where the tables show that it is needed, so what is left of a run that was
-killed is just the plan of the next one. Everything that would stop a run half way is asked for
-before.
+killed is just the plan of the next one. What is known to stop a run half way is asked for before.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from collections.abc import Iterator
 from .._accounts import schema
 from .._accounts.errors import Refused, shown
 from .._accounts.schema import Actual, Names, Step
-from .generations import lacking
+from .._accounts.wanted import STATUSES
+from .generations import STATUS, lacking
 from .ground import SHOWN, Ask, Ground
 from .growth import grown
 from .lists import lists
@@ -22,7 +22,6 @@ from .mailboxes import mailboxes
 from .people import narrowing, once, people
 
 _COMPARED = {"smtp_users": ("username", "email"), "smtp_destinations": ("source", "destination")}
-_STATUS = ("enabled", "disabled", "blocked", "expired")
 _ORDERED = ("smtp_users", "smtp_destinations", "dovecot_users", "dovecot_usage")
 
 
@@ -86,9 +85,10 @@ def _require_comparable(ground: Ground) -> None:
 
 def _require_status(ground: Ground) -> None:
     """What is not tine's would lock everybody out: a status that is unknown is no active one."""
-    known = ", ".join(f"'{status}'" for status in _STATUS)
+    known = ", ".join(f"'{status}'" for status in STATUSES)
     for name in ("dovecot_users", "smtp_users"):
-        if ground.has(name, ("status",)):
+        tines = ground.has(name, STATUS)
+        if ground.has(name, ("status",)) and not tines:
             found = ground.ask(
                 f"SELECT DISTINCT status FROM {ground.now(name)} WHERE status IS NOT NULL "
                 f"AND CONVERT(status USING utf8mb4) NOT IN ({known}) LIMIT {SHOWN}"

@@ -47,20 +47,26 @@ def _freeing(ground: Ground) -> Iterator[Step]:
 def people(ground: Ground) -> Iterator[Step]:
     """What becomes of the rows of smtp_users."""
     yield from prefixing(ground, "smtp_users")
-    yield from _addressless(ground)
     empty = f"SELECT 1 FROM {ground.now('smtp_users')} WHERE userid = ''"
     if ground.has("smtp_users", ("userid",)) and ground.any(empty):
-        sql = f"UPDATE {ground.place('smtp_users')} SET userid = SHA1(email) WHERE userid = ''"
+        name = "COALESCE(NULLIF(email, ''), username)"
+        sql = f"UPDATE {ground.place('smtp_users')} SET userid = SHA1({name}) WHERE userid = ''"
         yield Step(f"fill userid where it is empty in {ground.told('smtp_users')}", (sql,))
+    yield from _addressless(ground)
 
 
 def _addressless(ground: Ground) -> Iterator[Step]:
     """Until an account needed no address, in December 2010, an empty one stood for none."""
     there = ground.there("smtp_users")
-    if there is None or "email" in schema.primary(there):
-        return
     where = f"WHERE {quoted('email')} = ''"
-    if ground.any(f"SELECT 1 FROM {ground.now('smtp_users')} {where}"):
+    if there is None or not ground.any(f"SELECT 1 FROM {ground.now('smtp_users')} {where}"):
+        return
+    if "email" in schema.primary(there):
+        ground.faults.append(
+            f"{ground.told('smtp_users')} has an account without an address, which was its name "
+            "there: remove it, or give it one."
+        )
+    else:
         sql = f"UPDATE {ground.place('smtp_users')} SET email = NULL {where}"
         yield Step(f"no address where it is empty in {ground.told('smtp_users')}", (sql,))
 
