@@ -103,7 +103,7 @@ def orphan_destinations(asking: Asking) -> Iterator[Mend]:
         for (owner,) in asking.rows(f"SELECT DISTINCT {hook} FROM {table} WHERE {hook} IS NOT NULL")
     ]
     sql = (
-        f"DELETE FROM {table} WHERE {hook} = %s AND source = %s AND destination = %s "
+        f"DELETE FROM {table} WHERE {hook} = %s AND source <=> %s AND destination <=> %s "
         f"AND NOT EXISTS (SELECT 1 FROM {users} WHERE {key} = %s)"
     )
     for chunk in chunks(_nobodys(asking, owners, f"SELECT {key} FROM {users}")):
@@ -115,7 +115,7 @@ def orphan_destinations(asking: Asking) -> Iterator[Mend]:
             line = f"{source} -> {target} ({hook} {owner})"
             values = (owner, source, target, owner)
             yield Mend("smtp_destinations", line, "", sql, values, times)
-    ownerless = f"DELETE FROM {table} WHERE {hook} IS NULL AND source = %s AND destination = %s"
+    ownerless = f"DELETE FROM {table} WHERE {hook} IS NULL AND source <=> %s AND destination <=> %s"
     for source, target, times in asking.rows(
         f"SELECT source, destination, COUNT(*) FROM {table} WHERE {hook} IS NULL "
         "GROUP BY source, destination"
