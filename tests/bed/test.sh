@@ -43,5 +43,9 @@ verdict=ok
 ! grep -q FAILED "${results[@]}" || verdict=FAILED
 printf '\n===== result\n'
 cat "${results[@]}"
+# which tests, at the end: of a long run often only that is kept
+for result in $(grep -l FAILED "${results[@]}" || true); do
+    grep -hE '^(FAILED|ERROR) |^E  ' "${result%.result}.log" | cut -c 1-300 | tail -n 40 || true
+done
 printf '%-12s %-7s %5d s\n' altogether "$verdict" "$SECONDS"
 [ "$verdict" = ok ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import itertools
 import json
 import os
 import signal
@@ -360,8 +361,8 @@ def test_a_reader_always_finds_the_mail(place: Place):
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        for target in ("b/ann", "c/ann", "d/ann"):
-            place.run(place.move("ann@a", "a/ann", target))
+        for source, target in itertools.pairwise(f"{name}/ann" for name in "abcdef"):
+            place.run(place.move("ann@a", source, target))
     finally:
         stop.set()
         reader.join()
