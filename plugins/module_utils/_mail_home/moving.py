@@ -194,8 +194,8 @@ def _make(tree: Tree, move: Move) -> None:
 def _take_back(tree: Tree, move: Move) -> None:
     """A move that was never told to the database is undone.
 
-    Who read the link just before that and follows it just after it gets ELOOP once, which Dovecot
-    tells as a temporary failure: one link cannot be right in both places.
+    Who reads the link before that and follows it after may get ELOOP or ENOENT, once: one link
+    cannot be right in both places.
     """
     with _both(tree, move) as ((before, old), (after, new)):
         if tree.name(move.source).kind == "link":
