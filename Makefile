@@ -56,7 +56,7 @@ integration: image-ready  ## pytest tests/integration, against a real MariaDB
 	@$(RUN) --root pytest $(IN_TURN) $(ARGS)
 system: setup  ## pytest tests/system: whole runs of the playbooks, also killed ones and wrong ones
 	@$(RUN) --root pytest tests/system --ignore=$(MIGRATION) $(ARGS)
-migration: image-ready  ## An old host's databases and mail come to new hosts, as docs/migration.md says
+migration: image-ready  ## An old host's databases and mail come to a new host, as docs/migration.md says
 	@$(RUN) --root pytest $(MIGRATION) $(ARGS)
 system-long: setup  # what is marked long of it, on hosts that are made new
 	@$(RUN) --root pytest tests/system --long -m long $(ARGS)

@@ -446,6 +446,14 @@ STOPS = {
         ["CREATE TABLE old_p.smtp_forwardings (userid varchar(40), forward text)"],
         "old_p.smtp_forwardings are of tables for one installation",
     ),
+    "a number with a sign that refers to one without": (
+        *("D10", "several of 2026"),
+        [
+            "ALTER TABLE old_p.smtp_destinations DROP FOREIGN KEY smtp_destinations_ibfk_1",
+            "ALTER TABLE old_p.smtp_users MODIFY id int unsigned NOT NULL AUTO_INCREMENT",
+        ],
+        "old_p.smtp_users.id is unsigned and old_p.smtp_destinations.users_id is not",
+    ),
     "versions": (
         *("D4", "S6"),
         [

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "molecule/shared"), str(TOP / "tests/system")]
 
 from mailhost import CLIENT, MailHost
-from runs import Playbooks, Run, environment, inventory
+from runs import Playbooks, environment, inventory
 
 BED = TOP / "tests/bed"
 # Two runs on one machine need hosts of their own: SYSTEM_HOSTS=other make system
@@ -64,25 +63,10 @@ def started(outside, playbooks):
     return list(HOSTS)
 
 
-@dataclass(frozen=True)
-class FirstRuns:
-    """What was said by the first runs."""
-
-    predicted: Run
-    made: Run
-
-
 @pytest.fixture(scope="session")
-def first(started, playbooks):
-    """A prediction, and the run that followed; both as loud as possible."""
-    predicted = playbooks.succeed("site", "--check", "--diff")
-    made = playbooks.succeed("site", "--diff", "-vvv")
-    return FirstRuns(predicted, made)
-
-
-@pytest.fixture(scope="session")
-def hosts(first):
+def hosts(started, playbooks):
     """Both hosts, built."""
+    playbooks.succeed("site")
     return [MailHost(name) for name in HOSTS]
 
 
@@ -90,7 +74,8 @@ def hosts(first):
 def pytest_runtest_makereport(item, call):
     """What the services said goes with a failure."""
     report = yield
-    known = item.funcargs.get("hosts") or getattr(item.funcargs.get("moved"), "hosts", [])
+    moved = item.funcargs.get("moved")
+    known = [moved.host] if moved else item.funcargs.get("hosts", [])
     for tested in known if report.failed else []:
         said = tested.journal("postfix@-", "postfix", "dovecot", "mariadb", since="-90s")
         report.sections.append((f"Journal of {tested.name}", said[-4000:]))

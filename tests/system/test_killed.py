@@ -66,7 +66,17 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("service", ["dovecot", pytest.param("postfix", marks=pytest.mark.long)])
+@pytest.fixture(params=["dovecot", pytest.param("postfix", marks=pytest.mark.long)])
+def service(request, playbooks, hosts):
+    """The hosts go back to what their inventory says, and work."""
+    yield request.param
+    playbooks.succeed("site", "--tags", request.param)
+    for host in hosts:
+        sent = letter("somebody@outside.test", ANN.address)
+        host.send(sent)
+        host.arrived(ANN, sent)
+
+
 def test_a_service_gets_what_a_killed_run_has_left(playbooks, hosts, service):
     site = ("site", "--tags", service)
     settings = SETTINGS[service]
@@ -83,14 +93,3 @@ def test_a_service_gets_what_a_killed_run_has_left(playbooks, hosts, service):
     assert all(times_loaded(host, service) > old for host, old in zip(hosts, before))
     assert all(GREETING in greeting_of(host, service) for host in hosts)
     assert playbooks.succeed(*site, **settings).changed == {}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def as_before(playbooks, hosts):
-    """The hosts go back to what their inventory says, and work."""
-    yield
-    playbooks.succeed("site", "--tags", "dovecot,postfix")
-    for host in hosts:
-        sent = letter("somebody@outside.test", ANN.address)
-        host.send(sent)
-        host.arrived(ANN, sent)

@@ -285,9 +285,36 @@ class _Growth:
             new = key.reference not in self.there.references.values()
             if new and column in self.there.columns and self.ground.there(parent) is not None:
                 self.ground.require_parents(self.table.name, column, parent, of)
+                self._require_one_sign(column, parent, of)
             former_keys = superseded(self.ground, self.table.name)
             drops = [f"DROP FOREIGN KEY {quoted(name)}, " for name in former_keys]
             yield f"foreign key {key.constraint}", f"{''.join(drops)}ADD {key.text}"
+
+    def _require_one_sign(self, column: str, parent: str, of: str) -> None:
+        """A foreign key between numbers is one of the same sign (errno 150 of InnoDB)."""
+        tables = self.ground.tables
+        unsigned = {
+            f"{self.told}.{column}": _unsigned(self.table, self.there, column),
+            f"{self.ground.told(parent)}.{of}": _unsigned(
+                tables[parent], self.ground.there(parent), of
+            ),
+        }
+        signed, other = sorted(unsigned, key=lambda name: unsigned[name])
+        if unsigned[signed] != unsigned[other]:
+            self.ground.faults.append(
+                f"{other} is unsigned and {signed} is not; expected a foreign key between them, "
+                "which needs the same of both: MODIFY one to the type of the other."
+            )
+
+
+def _unsigned(table: Table, there: ActualTable | None, name: str) -> bool:
+    """Whether a number is one without a sign when the table has grown."""
+    has = there.columns.get(name) if there else None
+    return any(
+        has is not None and column.suits(has.type) and "unsigned" in has.type
+        for column in table.columns
+        if column.name == name
+    )
 
 
 def _uses(there: ActualTable, column: str) -> Iterator[str]:
