@@ -243,8 +243,9 @@ class _Growth:
     def _owner(self) -> str:
         if self.ground.owner is None:
             self._fault(
-                " has accounts without an owner: set client_idnr. Where "
-                "tine keeps the accounts, it is the id of its application Tinebase "
+                " has accounts without an owner: set client_idnr (for the playbook migrate "
+                "accounts_client_idnr). Where tine keeps the accounts, it is the id of its "
+                "application Tinebase "
                 "(SELECT id FROM tine20_applications WHERE name = 'Tinebase')."
             )
         return f"'{self.ground.owner}'"
