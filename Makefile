@@ -50,7 +50,7 @@ docs: tools  ## Documentation, changelog, and a build of the collection
 sanity: tools  ## ansible-test sanity
 	@$(BED)/ansible-test.sh sanity
 unit: tools  ## pytest tests/unit; ARGS="-k word" for some of them
-	@$(RUN) pytest tests/unit $(ARGS)
+	@$(RUN) pytest -n 2 tests/unit $(ARGS)
 integration: image-ready  ## pytest tests/integration, against a real MariaDB
 	@$(RUN) --root pytest -n 2 --dist loadfile tests/integration $(IN_TURN:%=--ignore=%) $(ARGS)
 	@$(RUN) --root pytest $(IN_TURN) $(ARGS)
