@@ -371,6 +371,7 @@ class ActualColumn:
     generated: bool
     default: str | None = None  # as SQL; NULL is a word, and None is no default
     expression: str = ""  # of a generated column
+    counts: bool = False  # AUTO_INCREMENT
 
 
 class ActualKey(NamedTuple):

@@ -118,10 +118,13 @@ def inspect(cursor: Cursor, names: Names) -> Actual:
         columns.setdefault((schema, table), {})[name.lower()] = ActualColumn(
             *(kind, nullable == "YES", length, collation, "GENERATED" in extra.upper(), more[0]),
             more[1] or "",
+            "AUTO_INCREMENT" in extra.upper(),
         )
     keys: dict[tuple[str, str], dict[str, ActualKey]] = {}
-    for schema, table, name, repeats, column, part in asked(KEYS):
+    for schema, table, title, repeats, column, part in asked(KEYS):
         of_table = keys.setdefault((schema, table), {})
+        # Nor at those in names of keys.
+        name = "PRIMARY" if title == "PRIMARY" else title.lower()
         before = of_table[name].columns if name in of_table else ()
         named = column.lower()
         of_table[name] = ActualKey(not repeats, (*before, f"{named}({part})" if part else named))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from .._accounts.schema import DOVECOT, Actual, ActualTable, Names, tables_of
+from .._accounts.schema import DOVECOT, Actual, ActualTable, Names, primary, tables_of
 
 STATUS = frozenset(("status", "expiry_date", "last_modified_time"))
 # Lists of addresses before there were smtp_destinations, by email and by userid: whatever has the
@@ -203,6 +203,7 @@ def former(table: str, there: ActualTable | None) -> set[str]:
         found |= {"quota"} & set(columns)
     # S3 had the domain where the generations before and after it have the owner.
     owner = columns.get("client_idnr")
-    if table == "smtp_users" and "id" not in columns and (owner is None or owner.nullable):
+    keyed = there is not None and "domain" in primary(there)
+    if table == "smtp_users" and "id" not in columns and (owner is None or keyed):
         found |= {"domain"} & set(columns)
     return found

@@ -11,7 +11,7 @@ from typing import Any, Callable
 from .._accounts import schema
 from .._accounts.errors import shown
 from .._accounts.schema import DOVECOT, Actual, ActualTable, Names, quoted
-from .generations import named, renamings
+from .generations import former, named, renamings
 
 Ask = Callable[[str], Sequence[Any]]
 SHOWN = 5  # examples of a fault
@@ -93,6 +93,37 @@ class Ground:
             f"WHERE CHAR_LENGTH({quoted(column)}) > {length} LIMIT {SHOWN}"
         )
         return [value for (value,) in self.ask(sql)]
+
+    def require_numbers(self, name: str, column: str, least: int, most: int) -> None:
+        """Whole numbers in a column of any type, or NULL."""
+        there = self.there(name)
+        has = there.columns.get(column) if there else None
+        if has is None or has.type.startswith(("enum", "set")):
+            return
+        value = f"{quoted(column)} + 0" if has.type.startswith("bit") else quoted(column)
+        text = f"CONVERT({value} USING utf8mb4)"
+        found = self.ask(
+            f"SELECT DISTINCT {text} FROM {self.now(name)} WHERE {quoted(column)} IS NOT NULL AND "
+            f"NOT ({text} REGEXP '^-?[0-9]+([.]0*)?$' AND CAST({text} AS DECIMAL(65)) "
+            f"BETWEEN {least} AND {most}) LIMIT {SHOWN}"
+        )
+        for (wrong,) in found:
+            told = f"expected a whole number from {least} to {most}."
+            self.faults.append(f"{self.told(name)}.{column} holds {shown(wrong)}; {told}")
+
+    def require_defaults(self, name: str) -> None:
+        """A table that gets rows asks for no value that only its admin could know."""
+        there = self.there(name)
+        if there is None:
+            return
+        known = {column.name for column in self.tables[name].columns} | former(name, there)
+        for column, has in there.columns.items():
+            filled = has.nullable or has.default is not None or has.generated or has.counts
+            if column not in known and not filled:
+                self.faults.append(
+                    f"{self.told(name)}.{column}, a column of your own, has neither NULL nor a "
+                    "default, and rows are to be added: give it a default."
+                )
 
     def require_parents(self, name: str, column: str, parent: str, of: str) -> None:
         """Every row's column is in that of its parent's table."""

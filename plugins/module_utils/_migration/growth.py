@@ -32,6 +32,9 @@ Parts = Iterator[tuple[str, str]]  # of an ALTER TABLE, in words and in SQL
 
 _RESOLVED = ("loginname", "force_unique")  # keys whose duplicates a step of its own takes away
 _NUMBERS = {"tinyint": 2**7, "int": 2**31, "bigint": 2**63}
+ADDRESS = 80  # characters of a source, a destination and a domain
+_INDEXED = 768  # characters of utf8mb4 that fit into a key of InnoDB
+_WITH_DOMAIN = {"smtp_users": ("email",), "smtp_destinations": ("source",)}
 _SECRET = ("password", "passwd")
 # What stands for NULL in a column that has none in 2026, where that is not its default.
 _INSTEAD_OF_NULL = {
@@ -47,6 +50,7 @@ def grown(
 ) -> Iterator[Step]:
     """The steps of a table; those that move its rows in between fill the columns that are named."""
     there = ground.there(name)
+    _require_names(ground, name)
     if there is None:
         yield from schema.table_steps(ground.names, ground.actual, ground.tables[name])
     else:
@@ -62,6 +66,27 @@ def superseded(ground: Ground, name: str) -> tuple[str, ...]:
         for key, other in (there.references if there else {}).items()
         if any((w.column, w.table) == (other.column, other.table) for w in wanted)
     )
+
+
+def freeing(ground: Ground, name: str) -> Iterator[Step]:
+    """The foreign keys of a table that come anew go before: one has to, to come by its old name."""
+    keys = superseded(ground, name)
+    ground.free(name, keys)
+    for key in keys:
+        sql = f"ALTER TABLE {ground.place(name)} DROP FOREIGN KEY {quoted(key)}"
+        yield Step(f"drop foreign key {key} of {ground.told(name)} for a while", (sql,))
+
+
+def _require_names(ground: Ground, name: str) -> None:
+    """No other table has a foreign key by the name of one of today's."""
+    wanted = {key.constraint.lower() for key in ground.tables[name].keys if not key.name}
+    for (database, other), there in ground.actual.tables.items():
+        for key in there.references if other != name else ():
+            if database == ground.database(name) and key.lower() in wanted:
+                ground.faults.append(
+                    f"{database}.{other} has the foreign key {key}, whose name that of "
+                    f"{ground.told(name)} has to have: drop it, or the table if it is a left-over."
+                )
 
 
 class _Growth:
@@ -80,6 +105,7 @@ class _Growth:
         loose |= set(self.moved)
         leaving = sorted(former(self.table.name, self.there))
         self._require_unused(leaving)
+        self._require_domains()
         data = [*self._filling(loose), *moving]
         if data or leaving:
             later = dict.fromkeys(loose, "DEFAULT NULL")
@@ -91,7 +117,10 @@ class _Growth:
             columns = self._columns({})
         drops = [(f"drop column {column}", f"DROP COLUMN {quoted(column)}") for column in leaving]
         gone = tuple(f"{self.told}.{column}" for column in leaving)
-        yield from self._altering([*columns, *drops, *self._keys(), *self._references()], gone)
+        references = list(self._references())
+        if references:
+            yield from freeing(self.ground, self.table.name)
+        yield from self._altering([*columns, *drops, *self._keys(), *references], gone)
 
     def _altering(
         self, parts: Iterable[tuple[str, str]], gone: tuple[str, ...] = ()
@@ -114,9 +143,8 @@ class _Growth:
 
     def _column(self, column: Column, has: ActualColumn | None) -> Parts:
         collation = self._collation(column)
-        text = column.text(collation)
         if has is None:
-            yield f"add column {column.name}", f"ADD COLUMN {text}"
+            yield f"add column {column.name}", f"ADD COLUMN {column.text(collation)}"
             return
         if has.generated != column.generated:
             word = "a" if has.generated else "not a"
@@ -126,11 +154,21 @@ class _Growth:
         elif words := self._difference(column, has, collation):
             if not words.startswith(("default of", "allow NULL")):
                 self._require_unheld(column)
-            yield words, f"MODIFY COLUMN {text}"
+            yield words, f"MODIFY COLUMN {self._text(column)}"
+
+    def _text(self, column: Column) -> str:
+        """A column as it is to be: what holds more than today's keeps its type."""
+        has = self.there.columns.get(column.name)
+        if has and column.suits(has.type) and not self._narrowed(column):
+            kept = has.type if not schema.too_short(column, has) else column.type
+            column = replace(column, type=kept)
+        return column.text(self._collation(column))
+
+    def _narrowed(self, column: Column) -> bool:
+        return (self.table.name, column.name) in self.ground.narrowed
 
     def _difference(self, column: Column, has: ActualColumn, collation: str) -> str:
-        narrowed = (self.table.name, column.name) in self.ground.narrowed
-        if narrowed or not column.suits(has.type):
+        if self._narrowed(column) or not column.suits(has.type):
             self._require_fit(column, has)
             return f"change {column.name} from {has.type} to {column.type}"
         if has.nullable and column.needed:
@@ -138,7 +176,9 @@ class _Growth:
         if not column.generated and not column.needed and not has.nullable:
             return f"allow NULL in {column.name}"
         if not column.generated and has.default != column.default:
-            return f"default of {column.name} from {has.default} to {column.default}"
+            # That of a password is one.
+            was = "" if column.name in _SECRET else f" from {has.default} to {column.default}"
+            return f"default of {column.name}{was}"
         if has.collation and has.collation != collation:
             return f"collation of {column.name} to {collation}"
         return ""
@@ -156,8 +196,7 @@ class _Growth:
         for column in self.table.columns:
             if column.name in later:
                 words = "no NULL" if column.needed else "allow NULL"
-                text = column.text(self._collation(column))
-                yield f"{words} in {column.name}", f"MODIFY COLUMN {text}"
+                yield f"{words} in {column.name}", f"MODIFY COLUMN {self._text(column)}"
 
     # ---- what would stop it
 
@@ -169,30 +208,62 @@ class _Growth:
         if most and has.type.startswith(("enum", "set")):
             self._fault(f".{column.name} is {has.type}; expected {column.type}: convert it.")
         elif most:
-            self._require_numbers(column, has, most)
+            self.ground.require_numbers(self.table.name, column.name, -most, most - 1)
         elif column.type == "datetime" and not has.type.startswith(("date", "timestamp")):
             self._require_nothing(column, has)
-        elif room and (has.length or 0) > room:
+        elif column.type.startswith("enum"):
+            self._require_listed(column)
+        elif room and has.collation is None:
+            self._require_text(column)
+        if room and (has.length or 0) > room:
             for value in self.ground.longer(self.table.name, column.name, room):
                 what = "a value of" if column.name in _SECRET else f"{shown(value)},"
                 told = f"holds {what} {len(value)} characters; expected at most {room}."
                 self._fault(f".{column.name} {told}")
 
+    def _require_domains(self) -> None:
+        """Columns that keep more room than today's hold no domain that is too long for its own."""
+        for column in _WITH_DOMAIN.get(self.table.name, ()):
+            has = self.there.columns.get(column)
+            if has and (has.length or 0) > ADDRESS:
+                domain = f"SUBSTRING_INDEX({quoted(column)}, '@', -1)"
+                for (value,) in self.ground.ask(
+                    f"SELECT {quoted(column)} FROM {self.now} "
+                    f"WHERE CHAR_LENGTH({domain}) > {ADDRESS} LIMIT {SHOWN}"
+                ):
+                    told = f"expected a domain of at most {ADDRESS} characters."
+                    self._fault(f".{column} holds {shown(value)}; {told}")
+        pair = [self.there.columns.get(name) for name in ("source", "destination")]
+        letters = sum((has.length or 0) if has else 0 for has in pair)
+        if self.table.name == "smtp_destinations" and letters > _INDEXED:
+            self._fault(
+                f".source and .destination have room for {letters} characters; expected at most "
+                f"{_INDEXED} for both, which a key can hold: make them shorter."
+            )
+
+    def _require_listed(self, column: Column) -> None:
+        """An enumeration holds nothing else."""
+        name = quoted(column.name)
+        found = self.ground.ask(
+            f"SELECT DISTINCT CONVERT({name} USING utf8mb4) FROM {self.now} "
+            f"WHERE {name} IS NOT NULL AND CONVERT({name} USING utf8mb4) NOT IN "
+            f"({column.type.partition('(')[2]} LIMIT {SHOWN}"
+        )
+        for (value,) in found:
+            self._fault(f".{column.name} holds {shown(value)}; expected {column.type}.")
+
+    def _require_text(self, column: Column) -> None:
+        """What was binary holds letters. The value may be a password."""
+        name = quoted(column.name)
+        if self.ground.any(
+            f"SELECT 1 FROM {self.now} WHERE {name} IS NOT NULL "
+            f"AND NOT BINARY CONVERT({name} USING utf8mb4) <=> BINARY {name}"
+        ):
+            self._fault(f".{column.name} holds bytes that are no UTF-8: correct them.")
+
     def _require_nothing(self, column: Column, has: ActualColumn) -> None:
         if self.ground.any(f"SELECT 1 FROM {self.now} WHERE {quoted(column.name)} IS NOT NULL"):
             self._fault(f".{column.name} is {has.type}; expected {column.type}: convert it.")
-
-    def _require_numbers(self, column: Column, has: ActualColumn, most: int) -> None:
-        value = f"{quoted(column.name)} + 0" if has.type.startswith("bit") else quoted(column.name)
-        text = f"CONVERT({value} USING utf8mb4)"
-        found = self.ground.ask(
-            f"SELECT DISTINCT {text} FROM {self.now} WHERE {quoted(column.name)} IS NOT NULL AND "
-            f"NOT ({text} REGEXP '^-?[0-9]+([.]0*)?$' AND CAST({text} AS DECIMAL(65)) "
-            f"BETWEEN {-most} AND {most - 1}) LIMIT {SHOWN}"
-        )
-        for (wrong,) in found:
-            told = f"expected a whole number from {-most} to {most - 1}."
-            self._fault(f".{column.name} holds {shown(wrong)}; {told}")
 
     def _require_unheld(self, column: Column) -> None:
         """A foreign key of somebody's own keeps its columns as they are."""
@@ -227,6 +298,11 @@ class _Growth:
                 what = "NULL" if name in self.there.columns else "no column"
                 self._fault(f" has {what} for {name}.")
                 continue
+            room = schema.length(column.type)
+            if value in self.there.columns:
+                for long in self.ground.longer(self.table.name, value, room):
+                    told = f"expected at most {room} characters, for it becomes the {name} too."
+                    self._fault(f".{value} holds {shown(long)}; {told}")
             sql = f"UPDATE {self.ground.place(self.table.name)} SET {quoted(name)} = {value} "
             words = f"fill {name} where it is NULL in {self.told}"
             yield Step(words, (f"{sql}WHERE {quoted(name)} IS NULL",))
@@ -264,7 +340,7 @@ class _Growth:
         if not columns:
             return
         if key.name == "PRIMARY":
-            columns = [f"COALESCE({column}, '')" for column in columns]
+            columns = [self._as_filled(column) for column in columns]
         listed = ", ".join(columns)
         given = " AND ".join(f"{column} IS NOT NULL" for column in columns)
         if key.name == "email":  # an empty one stood for none
@@ -278,6 +354,12 @@ class _Growth:
             of = ", ".join(key.form.columns)
             self._fault(f" has {number} rows with {of} {told}; expected one.")
 
+    def _as_filled(self, column: str) -> str:
+        """What will be in a column of a key, where it has nothing yet."""
+        if self.table.name == "smtp_users" and column == quoted("userid"):
+            return f"COALESCE(NULLIF({column}, ''), SHA1(email))"
+        return f"COALESCE({column}, '')"
+
     def _references(self) -> Parts:
         for key in self.table.keys:
             if key.name or self.there.references.get(key.constraint) == key.reference:
@@ -287,9 +369,7 @@ class _Growth:
             if new and column in self.there.columns and self.ground.there(parent) is not None:
                 self.ground.require_parents(self.table.name, column, parent, of)
                 self._require_one_sign(column, parent, of)
-            former_keys = superseded(self.ground, self.table.name)
-            drops = [f"DROP FOREIGN KEY {quoted(name)}, " for name in former_keys]
-            yield f"foreign key {key.constraint}", f"{''.join(drops)}ADD {key.text}"
+            yield f"foreign key {key.constraint}", f"ADD {key.text}"
 
     def _require_one_sign(self, column: str, parent: str, of: str) -> None:
         """A foreign key between numbers is one of the same sign (errno 150 of InnoDB)."""

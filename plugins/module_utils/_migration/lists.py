@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Callable
 
+from .._accounts import schema
 from .._accounts.errors import shown
 from .._accounts.schema import COLLATION as UTF8
 from .._accounts.schema import Step, quoted
 from .generations import BY_EMAIL, BY_USERID, LISTS, ROUTES, is_list
 from .ground import SHOWN, Ground
-
-ADDRESS = 80  # characters of a source and a destination
+from .growth import ADDRESS
 
 # One row for each address in a text. Without a character set it would be that of the server.
 _SPLIT = (
@@ -63,6 +63,9 @@ def _moving(ground: Ground, form: _ByEmail | _ByUserid, told: str) -> Iterator[S
     tine may have saved some accounts since the table of destinations is there: theirs are newer.
     """
     _require_room(ground)
+    _require_no_copy(ground, form, told)
+    for name in ("smtp_users", "smtp_destinations"):
+        ground.require_defaults(name)
     filled = ground.is_filled("smtp_destinations")
     owned = form.owned(ground.now)
     if filled:
@@ -98,7 +101,25 @@ def _require_one_of_a_time(ground: Ground) -> None:
         )
 
 
+def _require_no_copy(ground: Ground, form: _ByEmail | _ByUserid, told: str) -> None:
+    """Who only forwards has no mailbox today, and what they forward to themselves would be lost."""
+    for (address,) in ground.ask(f"{form.copies(ground.now)} LIMIT {SHOWN}"):
+        ground.faults.append(
+            f"{told} lists {shown(address)} to itself, which only forwards: set its forward_only "
+            "to 0 if a copy is to stay in its mailbox, or take the address out of its list."
+        )
+
+
 def _require_short(ground: Ground, there: Iterable[str]) -> None:
+    own = _OWN.format("u") if ground.has("smtp_users", ("username",)) else "u.email"
+    for (value,) in ground.ask(
+        f"SELECT {own} FROM {ground.now('smtp_users')} AS u "
+        f"WHERE CHAR_LENGTH({own}) > {ADDRESS} LIMIT {SHOWN}"
+    ):
+        ground.faults.append(
+            f"{ground.told('smtp_users')} holds {shown(value)}; expected at most {ADDRESS} "
+            "characters, for destinations lead to it."
+        )
     for name in there:
         keys = BY_EMAIL[name][:1] if ground.has(name, BY_EMAIL[name]) else ()
         long = [f"CHAR_LENGTH({value}) > {ADDRESS}" for value in ("j.address", *keys)]
@@ -118,17 +139,20 @@ def _require_letters(ground: Ground, name: str) -> None:
     """A letter that the column of an address does not have would become a question mark."""
     there = ground.there("smtp_users")
     has = there.columns.get("email") if there else None
-    charset = (has.collation if has and has.collation else UTF8).partition("_")[0]
-    kept = f"CONVERT(CONVERT(j.address USING {charset}) USING utf8mb4)"
-    found = ground.ask(
-        f"SELECT j.address FROM {_split(ground, name, ground.now)} "
-        f"WHERE BINARY j.address <> BINARY {kept} LIMIT {SHOWN}"
-    )
-    for (value,) in found:
-        ground.faults.append(
-            f"{ground.told(name)} holds {shown(value)}, whose letters {charset} does not have: "
-            f"convert {ground.told('smtp_users')} to utf8mb4, or correct the address."
+    table = ground.tables["smtp_destinations"]
+    made = schema.collation_of(ground.names, ground.actual, table)
+    for collation in sorted({has.collation if has and has.collation else UTF8, made}):
+        charset = collation.partition("_")[0]
+        kept = f"CONVERT(CONVERT(j.address USING {charset}) USING utf8mb4)"
+        found = ground.ask(
+            f"SELECT j.address FROM {_split(ground, name, ground.now)} "
+            f"WHERE BINARY j.address <> BINARY {kept} LIMIT {SHOWN}"
         )
+        for (value,) in found:
+            ground.faults.append(
+                f"{ground.told(name)} holds {shown(value)}, whose letters {charset} does not have: "
+                f"convert {ground.told('smtp_users')} to utf8mb4, or correct the address."
+            )
 
 
 def _require_room(ground: Ground) -> None:
@@ -214,6 +238,17 @@ class _ByEmail:
             f"{self._met(place)}"
         )
 
+    def copies(self, place: Place) -> str:
+        """Addresses of accounts that only forward, and also to themselves, as SELECT."""
+        if "smtp_forwardings" not in self.there:
+            return "SELECT '' FROM DUAL WHERE FALSE"
+        as_user = partial(self.ground.like, "smtp_users", column="email")
+        return (
+            f"SELECT u.email FROM {_split(self.ground, 'smtp_forwardings', place)} "
+            f"JOIN {place('smtp_users')} AS u ON u.email = {as_user('t.source')} "
+            f"WHERE u.forward_only = 1 AND u.email = {as_user('j.address')}"
+        )
+
     def nobodys(self) -> Iterator[str]:
         """Sources that are nobody's and lead away become accounts that only forward."""
         yield (
@@ -246,6 +281,19 @@ class _ByUserid:
     def owned(self, place: Place) -> str:
         """Whose they are, the source and the destination, as SELECT."""
         return " UNION ALL ".join(filter(None, self._selects(place)))
+
+    def copies(self, place: Place) -> str:
+        """Addresses of accounts that only forward, and also to themselves, as SELECT."""
+        if "smtp_forwardings" not in self.there:
+            return "SELECT '' FROM DUAL WHERE FALSE"
+        own = _OWN.format("u")
+        return (
+            f"SELECT {own} FROM {_split(self.ground, 'smtp_forwardings', place)} "
+            f"JOIN {place('smtp_users')} AS u "
+            f"ON u.userid = {self.ground.like('smtp_users', 't.userid', 'userid')} "
+            f"WHERE u.forward_only = 1 "
+            f"AND {own} = {self.ground.like('smtp_users', 'j.address', 'email')}"
+        )
 
     def nobodys(self) -> Iterator[str]:
         """All of them are somebody's."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from .._accounts.errors import shown
 from .._accounts.schema import SORTED, ActualTable, Step, quoted
 from .generations import QUOTAS, is_quotas, is_unique
-from .ground import Ground
+from .ground import SHOWN, Ground
 from .growth import grown
 from .prefixes import prefixing
 
@@ -43,6 +44,7 @@ _LOGIN_NAMES = (
 def mailboxes(ground: Ground) -> Iterator[Step]:
     """dovecot_users and dovecot_usage, and dovecot_quotas, which becomes a part of both."""
     _require_quotas(ground)
+    _require_taken(ground)
     moved = ("quota_bytes",) if _moves_quotas(ground) else ()
     yield from grown(ground, "dovecot_users", _rows(ground), moved)
     yield from grown(ground, "dovecot_usage")
@@ -78,6 +80,27 @@ def _require_quotas(ground: Ground) -> None:
         ground.faults.append(
             f"{ground.told(QUOTAS)} has no column {' and no '.join(absent)}, which tine's had: add "
             "what is missing, or give it another name if no limit in it is to be kept."
+        )
+    elif _has_quotas(ground):
+        for column in _COLUMNS[1:]:
+            ground.require_numbers(QUOTAS, column, -(2**63), 2**63 - 1)
+        ground.require_defaults("dovecot_usage")
+
+
+def _require_taken(ground: Ground) -> None:
+    """Limits that are there twice are in use in the newer place."""
+    there = ground.there("dovecot_users")
+    if not _has_quotas(ground) or _moves_quotas(ground) or there is None:
+        return
+    users = ground.now("dovecot_users")
+    if not ground.any(f"SELECT 1 FROM {users} WHERE quota_bytes > 0") and ground.any(
+        f"SELECT 1 FROM {ground.now(QUOTAS)} WHERE mail_quota > 0"
+    ):
+        column = f"{ground.told('dovecot_users')}.quota_bytes"
+        ground.faults.append(
+            f"{ground.told(QUOTAS)} has limits, and {column} has none: let that allow NULL and be "
+            "NULL, and the limits go there; or give the old table another name if nobody is to "
+            "have a limit."
         )
 
 
@@ -130,6 +153,7 @@ def _login_names(ground: Ground, there: ActualTable) -> Iterator[Step]:
         not known or ground.any(_names_of(ground, ground.now("smtp_users"), now=True))
     )
     if doubled or empty or wanted:
+        _require_letters(ground)
         found = _names_of(ground, ground.place("smtp_users"), now=False)
         name = f"{quoted(ground.names.dovecot)}.`login_names`"
         yield Step(
@@ -139,6 +163,24 @@ def _login_names(ground: Ground, there: ActualTable) -> Iterator[Step]:
                 f"UPDATE {users} AS u JOIN {name} AS n ON n.username = u.username "
                 "SET u.loginname = n.name",
             ),
+        )
+
+
+def _require_letters(ground: Ground) -> None:
+    """A letter that the column of a login name does not have would stop the run."""
+    users, people = ground.there("dovecot_users"), ground.there("smtp_users")
+    has = users.columns["username"].collation if users else None
+    if has is None or people is None or has.startswith("utf8"):
+        return
+    charset = has.partition("_")[0]
+    email = "CONVERT(email USING utf8mb4)"
+    for (value,) in ground.ask(
+        f"SELECT email FROM {ground.now('smtp_users')} WHERE BINARY {email} <> "
+        f"BINARY CONVERT(CONVERT(email USING {charset}) USING utf8mb4) LIMIT {SHOWN}"
+    ):
+        ground.faults.append(
+            f"{ground.told('smtp_users')} has the address {shown(value)}, whose letters {charset} "
+            f"does not have: convert {ground.told('dovecot_users')} to utf8mb4."
         )
 
 

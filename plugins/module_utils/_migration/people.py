@@ -11,13 +11,13 @@ from .._accounts import schema
 from .._accounts.schema import ActualTable, Step, quoted
 from .generations import is_unique
 from .ground import Ground
-from .growth import superseded
+from .growth import freeing
 from .prefixes import prefixing
 from .twins import TURN, Routes
 
 
 def narrowing(ground: Ground) -> Iterator[Step]:
-    """The userid was longer once. A foreign key holds its column as it is, so it comes anew."""
+    """The userid was longer once. A foreign key holds its columns as they are, so it comes anew."""
     for name in ("smtp_users", "smtp_destinations"):
         there = ground.there(name)
         has = there.columns.get("userid") if there else None
@@ -31,17 +31,25 @@ def narrowing(ground: Ground) -> Iterator[Step]:
             # What is too long is told where the column changes.
             if too_wide and not ground.longer(name, "userid", length):
                 ground.narrowed.add((name, "userid"))
-    if ground.narrowed:
-        yield from _freeing(ground)
+    for name in ("smtp_destinations", "dovecot_usage"):
+        if any(_changes(ground, *ends) for ends in _linked(ground, name)):
+            yield from freeing(ground, name)
 
 
-def _freeing(ground: Ground) -> Iterator[Step]:
-    name = "smtp_destinations"
-    tines = superseded(ground, name)
-    ground.free(name, tines)
-    for key in tines:
-        sql = f"ALTER TABLE {ground.place(name)} DROP FOREIGN KEY {quoted(key)}"
-        yield Step(f"drop foreign key {key} of {ground.told(name)} for a while", (sql,))
+def _linked(ground: Ground, name: str) -> Iterator[tuple[str, str]]:
+    """Table and column of both ends of its foreign key of today's form."""
+    for key in ground.tables[name].keys:
+        if not key.name:
+            yield name, key.reference.column
+            yield key.reference.table, key.reference.parent
+
+
+def _changes(ground: Ground, name: str, column: str) -> bool:
+    """Whether the type of a column becomes another."""
+    there = ground.there(name)
+    has = there.columns.get(column) if there else None
+    (today,) = (each for each in ground.tables[name].columns if each.name == column)
+    return has is not None and ((name, column) in ground.narrowed or not today.suits(has.type))
 
 
 def people(ground: Ground) -> Iterator[Step]:

@@ -3,7 +3,8 @@
 """Destinations that stand several times, and which of their rows stays: one rule for all who ask.
 
 That of the account whose address or username is the source, then that of the one whose it is to be
-delivered to; of those the one that may be used for sending; of those the smallest owner.
+delivered to, then that of any account before nobody's; of those the one that may be used for
+sending; of those the smallest owner.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Routes:
         if self.key == "userid":
             owner = self.as_user(owner, "userid")
         return (
-            f"COALESCE((SELECT MAX(2 * ({self.as_user('d.source', 'username')} IN {names}) "
-            f"+ ({self.as_user('d.destination', 'username')} IN {names})) "
+            f"COALESCE((SELECT MAX(1 + 4 * ({self.as_user('d.source', 'username')} IN {names}) "
+            f"+ 2 * ({self.as_user('d.destination', 'username')} IN {names})) "
             f"FROM {self.users} AS u WHERE u.{self.key} = {owner}), 0)"
         )
