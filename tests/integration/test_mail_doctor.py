@@ -425,6 +425,69 @@ def test_of_duplicates_the_row_of_its_account_stays(keyless: Host):
     assert {row["userid"]: row for row in keyless.rows("smtp_users")} == before
 
 
+def test_of_duplicates_somebodys_row_stays_before_nobodys(keyless: Host):
+    """What leads away is nobody's own: the other repair may not take the last row of it."""
+    table = keyless.table("smtp_destinations")
+    key = "smtp_destinations::userid--smtp_users::userid"
+    pair = ("help@example.org", "desk@far.example")
+    execute(
+        keyless,
+        [
+            f"ALTER TABLE {table} DROP FOREIGN KEY `{key}`",
+            route("ann", *pair),
+            route("ann", *pair, userid="a-gone"),
+        ],
+    )
+    try:
+        done = keyless.run("mail_doctor", repairs=["duplicate_destinations", "orphan_destinations"])
+        assert done["changed"]
+        assert not keyless.run("mail_doctor", repairs=list(REPAIRS))["changed"]
+        left = keyless.rows("smtp_destinations", source=pair[0], destination=pair[1])
+        assert [row["userid"] for row in left] == ["u-ann"]
+    finally:
+        execute(
+            keyless,
+            [
+                f"ALTER TABLE {table} ADD CONSTRAINT `{key}` FOREIGN KEY (userid) REFERENCES "
+                f"{keyless.table('smtp_users')} (userid) ON DELETE CASCADE ON UPDATE CASCADE"
+            ],
+        )
+
+
+NUMBERS = [
+    "MODIFY forward_only bit(1) NOT NULL DEFAULT b'0'",
+    "MODIFY forward_only char(1) NOT NULL DEFAULT '0'",
+    "MODIFY forward_only enum('0','1') NOT NULL DEFAULT '0'",
+]
+
+
+@pytest.mark.parametrize("form", NUMBERS)
+def test_who_only_forwards_is_known_whatever_the_column_is(bare: Host, form: str):
+    bare.run("mail_schema")
+    execute(bare, [*SOUND, person("zed"), route("zed", "zed@example.org", "zed@example.org")])
+    # The numbers of an enumeration are not its values.
+    through = [NUMBERS[1], form] if "enum" in form else [form]
+    execute(bare, [f"ALTER TABLE {{smtp_users}} {change}" for change in through])
+    different = ("different_column", "smtp_users")
+    lone = {("lone_smtp", "smtp_users"): ["zed@example.org"]}
+    told = found(bare.run("mail_doctor"))
+    assert different in told
+    assert {place: what for place, what in told.items() if place != different} == lone
+
+
+def test_limits_are_read_whatever_the_column_is(bare: Host):
+    bare.run("mail_schema")
+    execute(bare, [*SOUND, "ALTER TABLE {dovecot_users} MODIFY quota_bytes varchar(30)"])
+    execute(bare, [f"UPDATE {{dovecot_users}} SET quota_bytes = '{10 << 40}' LIMIT 1"])
+    assert ("quota_in_bytes", "dovecot_users") in found(bare.run("mail_doctor"))
+
+
+def test_a_domain_that_leads_to_another_is_sound(ward: Host):
+    domain = statement("smtp_virtual_domains", domain="c.example", instancename="")
+    execute(ward, [domain, route("ann", "@c.example", "@example.org")])
+    assert found(ward.run("mail_doctor")) == {}
+
+
 def test_what_the_form_of_the_tables_lacks(mariadb: MariaDB, collections: Path):
     host = Host(mariadb, collections, "lack_d", "lack_p")
     host.create_databases()
@@ -514,6 +577,17 @@ ODD = {
         "ALTER TABLE {smtp_destinations} MODIFY userid varchar(40) NULL",
         "INSERT INTO {smtp_destinations} (userid, source, destination) VALUES (NULL, 'a@b', 'c@d')",
         "INSERT INTO {smtp_destinations} (userid, source, destination) VALUES ('x', 'e@f', 'c@d')",
+    ],
+    "two of nobody, and binary names": [
+        "ALTER TABLE {smtp_destinations} DROP KEY force_unique, MODIFY userid varbinary(40) NULL, "
+        "MODIFY dispatch_address tinyint(1) NULL",
+        *[
+            "INSERT INTO {smtp_destinations} (userid, source, destination, dispatch_address) "
+            "VALUES (NULL, 'a@b', 'c@d', NULL)"
+        ]
+        * 2,
+        person("ann"),
+        route("ann", "ann@example.org", "ann@example.org"),
     ],
     "smtp_destinations.userid": ["ALTER TABLE {smtp_destinations} DROP COLUMN userid"],
 }

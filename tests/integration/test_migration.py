@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import resource
@@ -565,6 +566,143 @@ STOPS = {
         ],
         "whose letters utf8mb3 does not have",
     ),
+    "a name of a foreign key that a left-over has": (
+        *("D4", "S6"),
+        [
+            "RENAME TABLE old_p.smtp_destinations TO old_p.before",
+            "CREATE TABLE old_p.smtp_destinations AS SELECT * FROM old_p.before",
+        ],
+        "old_p.before has the foreign key",
+    ),
+    "a service that tine does not have": (
+        *("D9", "S6"),
+        [
+            "ALTER TABLE old_d.dovecot_master_users MODIFY service varchar(20)",
+            "INSERT INTO old_d.dovecot_master_users VALUES ('m', 'x', 'imap')",
+        ],
+        "service holds 'imap'; expected enum",
+    ),
+    "bytes that are no text": (
+        *("D4", "S6"),
+        [
+            "ALTER TABLE old_d.dovecot_users MODIFY password blob NOT NULL",
+            "UPDATE old_d.dovecot_users SET password = CONCAT('{PLAIN}', X'E4', 'planted') LIMIT 1",
+        ],
+        "password holds bytes that are no UTF-8",
+    ),
+    "a column of one's own that nobody can fill": (
+        *("D4", "S1"),
+        ["ALTER TABLE old_p.smtp_users ADD name varchar(80) NOT NULL"],
+        "smtp_users.name, a column of your own, has neither NULL nor a default",
+    ),
+    "limits that nobody moved": (
+        *("D2", "S6"),
+        ["ALTER TABLE old_d.dovecot_users ADD quota_bytes bigint NOT NULL DEFAULT 0"],
+        "dovecot_quotas has limits, and old_d.dovecot_users.quota_bytes has none",
+    ),
+    "a limit that is no number": (
+        *("D2", "S6"),
+        ["ALTER TABLE old_d.dovecot_quotas MODIFY mail_quota varchar(20)"]
+        + ["UPDATE old_d.dovecot_quotas SET mail_quota = '5M' LIMIT 1"],
+        "mail_quota holds '5M'; expected a whole number",
+    ),
+    "a copy of who only forwards, by address": (
+        *("D4", "S1"),
+        [
+            "UPDATE old_p.smtp_forwardings AS f JOIN old_p.smtp_users AS u ON u.email = f.source "
+            "SET f.destination = CONCAT(f.destination, ', ', u.email) WHERE u.forward_only = 1"
+        ],
+        "to itself, which only forwards",
+    ),
+    "a copy of who only forwards, by userid": (
+        *("D4", "S2"),
+        [
+            "UPDATE old_p.smtp_forwardings AS f JOIN old_p.smtp_users AS u USING (userid) "
+            "SET f.forward = u.email WHERE u.forward_only = 1"
+        ],
+        "to itself, which only forwards",
+    ),
+    "a name that is too long for a destination": (
+        *("D4", "S2"),
+        [
+            "ALTER TABLE old_p.smtp_users MODIFY username varchar(255) NOT NULL",
+            "UPDATE old_p.smtp_users SET username = CONCAT(REPEAT('y', 80), username) LIMIT 1",
+        ],
+        "smtp_users.username holds 'y",
+    ),
+    "an address that is too long for a name": (
+        *("D4", "S1"),
+        [
+            "ALTER TABLE old_p.smtp_users MODIFY email varchar(255) NOT NULL",
+            "UPDATE old_p.smtp_users SET email = CONCAT(REPEAT('y', 80), email) LIMIT 1",
+        ],
+        "for it becomes the username too",
+    ),
+    "a domain that is too long": (
+        *("D4", "S6"),
+        [
+            "ALTER TABLE old_p.smtp_users MODIFY email varchar(255)",
+            "UPDATE old_p.smtp_users SET email = CONCAT('a@', REPEAT('b', 99), '.example') LIMIT 1",
+        ],
+        "expected a domain of at most 80 characters",
+    ),
+    "more than a key can hold": (
+        *("D4", "S6"),
+        ["ALTER TABLE old_p.smtp_destinations MODIFY destination varchar(1024) NOT NULL"],
+        "have room for 1104 characters",
+    ),
+    "letters that a login name does not have": (
+        *("D4", "S6"),
+        [
+            f"ALTER TABLE old_d.dovecot_usage DROP FOREIGN KEY {FOREIGN['dovecot_usage']}",
+            "UPDATE old_d.dovecot_users SET username = userid",
+            "ALTER TABLE old_d.dovecot_users CONVERT TO CHARACTER SET latin1",
+            "UPDATE old_p.smtp_users SET email = 'łódź@example.org' LIMIT 1",
+        ],
+        "letters latin1 does not have: convert old_d.dovecot_users",
+    ),
+    "letters that a userid does not have": (
+        *("D4", "S1"),
+        ["ALTER TABLE old_p.smtp_users MODIFY userid varchar(100) CHARACTER SET latin1 NOT NULL"],
+        "letters latin1 does not have",
+    ),
+    "both names of a table": (
+        *("D4", "S0"),
+        ["CREATE TABLE old_p.smtp_forwardings (source varchar(80), destination text)"],
+        "old_p.forwardings, which would become smtp_forwardings",
+    ),
+    "a foreign key to what goes": (
+        *("D2", "S6"),
+        [
+            "CREATE TABLE old_d.dovecot_own (username varchar(80), CONSTRAINT o "
+            "FOREIGN KEY (username) "
+            "REFERENCES dovecot_quotas (username)) CHARACTER SET utf8mb3"
+        ],
+        "old_d.dovecot_own has the foreign key o, which needs old_d.dovecot_quotas, which goes",
+    ),
+    "a trigger that writes to what goes": (
+        *("D4", "S2"),
+        [
+            "CREATE TRIGGER old_p.mine AFTER INSERT ON old_p.smtp_users FOR EACH ROW "
+            "INSERT INTO smtp_aliases VALUES (NEW.userid, 'x@example.org')"
+        ],
+        "old_p.smtp_users has the trigger mine, which needs old_p.smtp_aliases, which goes",
+    ),
+    "a check of what goes": (
+        *("D0", "S6"),
+        ["ALTER TABLE old_d.dovecot_users ADD CONSTRAINT c CHECK (scheme <> 'x')"],
+        "dovecot_users has the check c, which needs scheme, which goes",
+    ),
+    "a check of a hash that gets a prefix": (
+        *("D6", "S4"),
+        ["ALTER TABLE old_p.smtp_users ADD CONSTRAINT c CHECK (CHAR_LENGTH(passwd) <= 34)"],
+        "smtp_users has the check c, which needs passwd, which gets a prefix",
+    ),
+    "a scheme that is none": (
+        *("D0", "S6"),
+        ["UPDATE old_d.dovecot_users SET scheme = 'PLAIN MD5' LIMIT 1"],
+        "scheme holds 'PLAIN MD5'; expected the name of a password scheme",
+    ),
     "a number for a time": (
         *("D4", "S6"),
         ["ALTER TABLE old_d.dovecot_users DROP last_login, ADD last_login int DEFAULT 1700000000"],
@@ -654,6 +792,60 @@ GOES = {
             "ALTER TABLE old_p.smtp_destinations MODIFY users_id int unsigned NOT NULL",
         ],
     ),
+    "a foreign key that does not cascade": (
+        *("D9", "S7"),
+        [
+            f"ALTER TABLE old_p.smtp_destinations DROP FOREIGN KEY {FOREIGN['smtp_destinations']}",
+            f"ALTER TABLE old_p.smtp_destinations ADD CONSTRAINT {FOREIGN['smtp_destinations']} "
+            "FOREIGN KEY (userid) REFERENCES smtp_users (userid)",
+            f"ALTER TABLE old_d.dovecot_usage DROP FOREIGN KEY {FOREIGN['dovecot_usage']}",
+            f"ALTER TABLE old_d.dovecot_usage ADD CONSTRAINT {FOREIGN['dovecot_usage']} "
+            "FOREIGN KEY (username) REFERENCES dovecot_users (username)",
+        ],
+    ),
+    "other types behind a foreign key": (
+        *("D4", "S6"),
+        [
+            f"ALTER TABLE old_p.smtp_destinations DROP FOREIGN KEY {FOREIGN['smtp_destinations']}",
+            "ALTER TABLE old_p.smtp_users MODIFY userid char(40) NOT NULL",
+            "ALTER TABLE old_p.smtp_destinations MODIFY userid char(40) NOT NULL, ADD CONSTRAINT "
+            "mine FOREIGN KEY (userid) REFERENCES smtp_users (userid)",
+            f"ALTER TABLE old_d.dovecot_usage DROP FOREIGN KEY {FOREIGN['dovecot_usage']}",
+            "ALTER TABLE old_d.dovecot_users MODIFY username char(80) NOT NULL",
+            "ALTER TABLE old_d.dovecot_usage MODIFY username char(80) NOT NULL, ADD CONSTRAINT "
+            f"{FOREIGN['dovecot_usage']} FOREIGN KEY (username) "
+            "REFERENCES dovecot_users (username) ON DELETE CASCADE ON UPDATE CASCADE",
+        ],
+    ),
+    "large numbers": (
+        *("D10", "several of 2026"),
+        [
+            "ALTER TABLE old_p.smtp_destinations DROP FOREIGN KEY smtp_destinations_ibfk_1",
+            "ALTER TABLE old_p.smtp_users MODIFY id bigint NOT NULL AUTO_INCREMENT",
+            "ALTER TABLE old_p.smtp_destinations MODIFY users_id bigint NOT NULL, "
+            "ADD FOREIGN KEY (users_id) REFERENCES smtp_users (id)",
+        ],
+    ),
+    "more room than today": (
+        *("D4", "S6"),
+        [
+            "ALTER TABLE old_d.dovecot_users MODIFY domain varchar(255), "
+            "MODIFY password varchar(512) NOT NULL DEFAULT ''",
+            "INSERT INTO old_d.dovecot_users (userid, domain, username, password) "
+            "VALUES ('long', REPEAT('d', 100), 'long@instance', REPEAT('x', 300))",
+            "ALTER TABLE old_p.smtp_users MODIFY email varchar(255) DEFAULT ''",
+            "ALTER TABLE old_p.smtp_destinations MODIFY destination varchar(255)",
+        ],
+    ),
+    "keys with capital letters": (
+        *("D9", "S7"),
+        ["ALTER TABLE old_p.smtp_users DROP KEY email, ADD KEY EMAIL (email, userid)"]
+        + ["ALTER TABLE old_p.smtp_destinations ADD KEY Source (source, userid)"],
+    ),
+    "blocks of MyISAM": (
+        *("D4", "S1"),
+        ["ALTER TABLE old_p.smtp_users ENGINE=MyISAM KEY_BLOCK_SIZE=2"],
+    ),
     "quotas of one's own": ("D4", "S6", ["CREATE TABLE old_d.dovecot_quotas (username int)"]),
     "an index of one's own with a name of ours": (
         *("D4", "S6"),
@@ -691,6 +883,73 @@ def test_what_is_unusual_goes_along(old: OldHost, migrate: dict, case: str):
     assert not old.run("mail_user", **wish)["changed"]
     found = {finding["kind"] for finding in old.run("mail_doctor")["findings"]}
     assert not found & {"missing_table", "missing_column", "different_column", "missing_row"}
+
+
+def test_a_domain_of_ones_own_stays(old: OldHost, migrate: dict):
+    """S3 had one in its key; elsewhere it is not tine's."""
+    old.build("D4", "S6", FEW)
+    old.sql(
+        "ALTER TABLE old_p.smtp_users DROP PRIMARY KEY, MODIFY client_idnr varchar(40), "
+        "ADD PRIMARY KEY (userid), ADD domain varchar(80) DEFAULT 'own.example'"
+    )
+    done = old.run("mail_schema", **migrate)
+    assert done["removed"] == []
+    assert done["generation"]["own_columns"] == ["old_p.smtp_users.domain"]
+    assert old.row("smtp_users", userid=old.people[0].userid)["domain"] == "own.example"
+
+
+def test_who_had_no_userid_gets_one_of_their_own(old: OldHost, migrate: dict):
+    old.build("D4", "S1", FEW)
+    old.sql("ALTER TABLE old_p.smtp_users MODIFY userid varchar(100) CHARACTER SET latin1 NULL")
+    for table in ("smtp_aliases", "smtp_forwardings"):
+        old.sql(f"DELETE FROM old_p.{table}")
+    old.sql("UPDATE old_p.smtp_users SET userid = NULL LIMIT 3")
+    old.run("mail_schema", **migrate)
+    made = [row for row in old.rows("smtp_users") if row["userid"] == sha1(row["email"])]
+    assert len(made) >= 3
+    assert not old.run("mail_schema", **migrate)["changed"]
+
+
+def sha1(text: str) -> str:
+    return hashlib.sha1(text.encode()).hexdigest()
+
+
+SCHEMES = [
+    ("md5_crypt", "$1$abc$0123456789012345678901", "{CRYPT}$1$abc$0123456789012345678901"),
+    ("SHA512-CRYPT", "$6$abc$x", "{SHA512-CRYPT}$6$abc$x"),
+    ("PLAIN", "{abc}planted", "{PLAIN}{abc}planted"),
+    ("MD5", "{CRYPT}$1$abc$x", "{CRYPT}$1$abc$x"),
+]
+
+
+@pytest.mark.parametrize(("scheme", "stored", "becomes"), SCHEMES)
+def test_a_killed_run_gives_no_second_prefix(
+    old: OldHost, migrate: dict, scheme: str, stored: str, becomes: str
+):
+    old.build("D0", "S6", FEW)
+    userid = old.people[0].userid
+    old.sql(
+        "UPDATE old_d.dovecot_users SET scheme = %s, password = %s WHERE userid = %s",
+        *(scheme, stored, userid),
+    )
+    ahead = old.run("mail_schema", check=True, **migrate)["queries"]
+    with old.mariadb.connect() as connection, connection.cursor() as cursor:
+        for sql in ahead:
+            cursor.execute(sql)
+            if "password" in sql and sql.startswith("UPDATE"):
+                connection.commit()
+                break
+    assert old.row("dovecot_users", userid=userid)["password"] == becomes
+    old.run("mail_schema", **migrate)
+    assert old.row("dovecot_users", userid=userid)["password"] == becomes
+
+
+def test_a_default_that_is_a_password_is_not_told(old: OldHost, migrate: dict):
+    old.build("D10", "S8", FEW)
+    old.sql("ALTER TABLE old_d.dovecot_users ALTER password SET DEFAULT '{PLAIN}planted'")
+    old.sql("ALTER TABLE old_p.smtp_users ALTER passwd SET DEFAULT '{PLAIN}planted'")
+    assert "planted" not in str(old.run("mail_doctor"))
+    assert "planted" not in str(old.run("mail_schema", check=True, **migrate))
 
 
 def test_an_empty_address_is_none_and_an_alias_is_somebody_elses_name(old: OldHost, migrate: dict):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 SHOWN = 100
@@ -139,6 +140,8 @@ class StepRefused(MailhostError):
     """A step that changes tables, which no transaction can take back."""
 
     def __init__(self, step: str, reason: str, backup: str) -> None:
+        # What the server quotes may be a password.
+        reason = re.sub(r"(value:?|entry) '.*?' for ", r"\1 for ", reason, flags=re.DOTALL)
         kept = f" The tables as they were are in {backup}." if backup else ""
         super().__init__(
             f"The database refuses the step '{step}': {reason}. The steps before it are done and "

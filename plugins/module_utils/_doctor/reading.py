@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -90,10 +91,20 @@ class Reader:
         listed = ", ".join(self._expression(table, column) for column in columns)
         return cursor.stream(f"SELECT {listed} FROM {self.tables.names.table(table)}")
 
+    def _number(self, table: str, column: str) -> str:
+        """Of a column that somebody may have made a bit, an enumeration or a text."""
+        kind = self.tables.kind(table, column)
+        if re.match(r"(tiny|small|medium|big)?int", kind):
+            return column
+        value = f"{column} + 0" if kind.startswith("bit") else f"CONVERT({column} USING utf8mb4)"
+        return f"CAST({value} AS DECIMAL(65))"
+
     def _expression(self, table: str, column: str) -> str:
         hashed, beside = _SCHEME_COLUMNS.get(table, ("", ""))
         if not self.tables.has(table, column):
             return "NULL"
+        if column in ("quota_bytes", "forward_only"):
+            return self._number(table, column)
         if column not in _TEXTS:
             return column
         # Whatever the column is: somebody may have made it binary or a number.

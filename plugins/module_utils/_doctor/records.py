@@ -106,6 +106,11 @@ class Tables:
         there = self._there(table)
         return there.columns[column].length if there and column in there.columns else None
 
+    def kind(self, table: str, column: str) -> str:
+        """The type of a column that is there."""
+        there = self._there(table)
+        return there.columns[column].type if there else ""
+
     def room_today(self, table: str, column: str) -> int | None:
         """How many characters that column of today's tables holds."""
         known = {c.name: c.type for c in _BY_NAME[table].columns}.get(column, "")

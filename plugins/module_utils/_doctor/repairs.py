@@ -76,8 +76,8 @@ def duplicate_destinations(asking: Asking) -> Iterator[Mend]:
         f"FROM ({twins.ranked(columns)}) AS d "
         f"WHERE d.{TURN} > 1 ORDER BY BINARY source, BINARY destination, {hook}"
     )
-    sql = f"DELETE FROM {table} WHERE {hook} = %s AND source = %s AND destination = %s "
-    sql += "AND dispatch_address = %s LIMIT %s" if flagged else "LIMIT %s"
+    sql = f"DELETE FROM {table} WHERE {hook} <=> %s AND source = %s AND destination = %s "
+    sql += "AND dispatch_address <=> %s LIMIT %s" if flagged else "LIMIT %s"
     surplus = Counter(asking.cursor.fetchall())
     for (source, target, owner, may_send), times in surplus.items():
         line = f"{source} -> {target} ({hook} {owner})"
@@ -148,8 +148,14 @@ def orphan_usage(asking: Asking) -> Iterator[Mend]:
 
 def _nobodys(asking: Asking, keys: Iterable[Any], sql: str) -> list[Any]:
     """Those of the keys that the answer does not have; compared here, whatever the collations."""
-    there = {same(key) for (key,) in asking.cursor.stream(sql)}
-    return sorted(key for key in keys if same(key) not in there)
+    there = {_name(key) for (key,) in asking.cursor.stream(sql)}
+    return sorted(key for key in keys if _name(key) not in there)
+
+
+def _name(key: Any) -> str | int:
+    """A key as the collation sees it, also from a column that somebody has made binary."""
+    text = key.decode("utf-8", "surrogateescape") if isinstance(key, bytes) else key
+    return same(text)
 
 
 # ---- bare_hashes

@@ -64,6 +64,8 @@ def _nowhere(
         if target in mailboxes or target in sources or _domain(target) not in local:
             continue
         name, _at, domain = target.rpartition("@")
+        if not name:  # a whole domain leads to another, whose addresses are looked up one by one
+            continue
         bare = f"{name.partition('+')[0]}@{domain}"
         if bare not in mailboxes and name not in _ALWAYS and not next_source(sources, target):
             yield route

@@ -7,7 +7,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from .._accounts.schema import TABLES, ActualColumn, ActualTable, Column, Table, tables_of
+from .._accounts.schema import (
+    TABLES,
+    ActualColumn,
+    ActualReference,
+    ActualTable,
+    Column,
+    Table,
+    tables_of,
+)
 from .findings import Findings
 from .records import Tables
 
@@ -52,7 +60,13 @@ def _table(found: Findings, name: str, table: Table, there: ActualTable) -> None
         if key.name and key.form not in there.keys.values():
             found.add("missing_key", name, key.name)
         elif not key.name and key.reference not in there.references.values():
-            found.add("missing_key", name, f"foreign key to {key.reference.table}")
+            that = " that cascades" if _is_like_another(key.reference, there) else ""
+            found.add("missing_key", name, f"foreign key to {key.reference.table}{that}")
+
+
+def _is_like_another(reference: ActualReference, there: ActualTable) -> bool:
+    """Whether only what the foreign key does is another."""
+    return any(reference[:3] == other[:3] for other in there.references.values())
 
 
 def _differences(column: Column, has: ActualColumn) -> Iterator[str]:
@@ -63,7 +77,10 @@ def _differences(column: Column, has: ActualColumn) -> Iterator[str]:
     elif has.nullable and column.needed:
         yield "allows NULL"
     elif not column.generated and has.default != column.default:
-        yield f"is {has.default or 'nothing'} by default, today {column.default or 'nothing'}"
+        if column.name in ("password", "passwd"):  # whose default is one
+            yield "has another default than today's"
+        else:
+            yield f"is {has.default or 'nothing'} by default, today {column.default or 'nothing'}"
 
 
 def _collations(found: Findings, tables: Tables, named: list[Table]) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Callable
@@ -15,6 +16,11 @@ from .generations import former, named, renamings
 
 Ask = Callable[[str], Sequence[Any]]
 SHOWN = 5  # examples of a fault
+
+
+def _literal(text: str) -> str:
+    doubled = text.replace("\\", "\\\\").replace("'", "''")
+    return f"'{doubled}'"
 
 
 class Ground:
@@ -29,7 +35,12 @@ class Ground:
         self.actual = named(names, actual)
         self.tables = {table.name: table for table in schema.tables_of(names, self.actual)}
         self.narrowed: set[tuple[str, str]] = set()  # a table and a column of it
-        self.faults: list[str] = []
+        self.faults = [
+            f"{names.postfix}.{old}, which would become {new}, and {names.postfix}.{new} are both "
+            "there: drop the one that is not in use, or give it another name."
+            for old, new in self.renamed.items()
+            if (names.postfix, new) in actual.tables
+        ]
 
     # ---- what is there
 
@@ -62,10 +73,14 @@ class Ground:
         """The quoted name that a table will have."""
         return f"{quoted(self.database(name))}.{quoted(name)}"
 
+    def was(self, name: str) -> str:
+        """The name that it has."""
+        (was,) = [old for old, new in self.renamed.items() if new == name] or [name]
+        return was
+
     def now(self, name: str) -> str:
         """The quoted name that it has."""
-        (was,) = [old for old, new in self.renamed.items() if new == name] or [name]
-        return f"{quoted(self.database(name))}.{quoted(was)}"
+        return f"{quoted(self.database(name))}.{quoted(self.was(name))}"
 
     # ---- questions
 
@@ -110,6 +125,39 @@ class Ground:
         for (wrong,) in found:
             told = f"expected a whole number from {least} to {most}."
             self.faults.append(f"{self.told(name)}.{column} holds {shown(wrong)}; {told}")
+
+    def require_unchecked(self, name: str, column: str, what: str) -> None:
+        """No constraint of somebody's own looks at a column whose values change."""
+        checks = self.ask(
+            "SELECT CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS "
+            f"WHERE CONSTRAINT_SCHEMA = {_literal(self.database(name))} "
+            f"AND TABLE_NAME = {_literal(self.was(name))}"
+        )
+        for check, clause in checks:
+            if f"`{column}`" in clause.lower():
+                self.faults.append(
+                    f"{self.told(name)} has the check {check}, which needs {column}, which {what}: "
+                    "drop it."
+                )
+
+    def require_unreferenced(self, name: str) -> None:
+        """Nothing of somebody's own needs a table that goes."""
+        here = self.database(name)
+        for (database, other), there in self.actual.tables.items():
+            this = name if database == here else f"{here}.{name}"
+            uses = [
+                f"foreign key {key}" for key, to in there.references.items() if to.table == this
+            ]
+            uses += [
+                f"trigger {trigger}"
+                for trigger, body in there.triggers.items()
+                if re.search(rf"\b{name}\b", body.lower())
+            ]
+            for use in uses if other != name else ():
+                self.faults.append(
+                    f"{database}.{other} has the {use}, which needs {self.told(name)}, which goes: "
+                    "drop it."
+                )
 
     def require_defaults(self, name: str) -> None:
         """A table that gets rows asks for no value that only its admin could know."""

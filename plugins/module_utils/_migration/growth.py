@@ -134,7 +134,10 @@ class _Growth:
         there = self.there
         if there.engine.lower() != "innodb":
             # Other engines have row formats that InnoDB does not know.
-            yield f"engine from {there.engine} to InnoDB", "ENGINE=InnoDB, ROW_FORMAT=DYNAMIC"
+            yield (
+                f"engine from {there.engine} to InnoDB",
+                "ENGINE=InnoDB, ROW_FORMAT=DYNAMIC, KEY_BLOCK_SIZE=0",
+            )
         elif there.row_format.lower() in ("compact", "redundant"):
             yield f"row format from {there.row_format} to Dynamic", "ROW_FORMAT=DYNAMIC"
         for column in self.table.columns:
@@ -283,6 +286,7 @@ class _Growth:
     def _require_unused(self, leaving: Collection[str]) -> None:
         """Nothing of somebody's own needs a column that goes."""
         for column in leaving:
+            self.ground.require_unchecked(self.table.name, column, "goes")
             for use in _uses(self.there, column):
                 self._fault(f" has the {use}, which needs {column}, which goes: drop it.")
 
@@ -357,7 +361,8 @@ class _Growth:
     def _as_filled(self, column: str) -> str:
         """What will be in a column of a key, where it has nothing yet."""
         if self.table.name == "smtp_users" and column == quoted("userid"):
-            return f"COALESCE(NULLIF({column}, ''), SHA1(email))"
+            made = self.ground.like(self.table.name, "SHA1(email)", "userid")
+            return f"COALESCE(NULLIF({column}, ''), {made})"
         return f"COALESCE({column}, '')"
 
     def _references(self) -> Parts:

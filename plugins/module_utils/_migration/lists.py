@@ -111,16 +111,15 @@ def _require_no_copy(ground: Ground, form: _ByEmail | _ByUserid, told: str) -> N
 
 
 def _require_short(ground: Ground, there: Iterable[str]) -> None:
-    own = _OWN.format("u") if ground.has("smtp_users", ("username",)) else "u.email"
-    for (value,) in ground.ask(
-        f"SELECT {own} FROM {ground.now('smtp_users')} AS u "
-        f"WHERE CHAR_LENGTH({own}) > {ADDRESS} LIMIT {SHOWN}"
-    ):
-        ground.faults.append(
-            f"{ground.told('smtp_users')} holds {shown(value)}; expected at most {ADDRESS} "
-            "characters, for destinations lead to it."
-        )
+    for column in ("email", "username"):
+        known = ground.has("smtp_users", (column,))
+        for value in ground.longer("smtp_users", column, ADDRESS) if known else ():
+            ground.faults.append(
+                f"{ground.told('smtp_users')}.{column} holds {shown(value)}; expected at most "
+                f"{ADDRESS} characters, for destinations lead to it."
+            )
     for name in there:
+        ground.require_unreferenced(name)
         keys = BY_EMAIL[name][:1] if ground.has(name, BY_EMAIL[name]) else ()
         long = [f"CHAR_LENGTH({value}) > {ADDRESS}" for value in ("j.address", *keys)]
         found = ground.ask(
@@ -139,10 +138,16 @@ def _require_letters(ground: Ground, name: str) -> None:
     """A letter that the column of an address does not have would become a question mark."""
     there = ground.there("smtp_users")
     has = there.columns.get("email") if there else None
+    routes = ground.there("smtp_destinations")
     table = ground.tables["smtp_destinations"]
-    made = schema.collation_of(ground.names, ground.actual, table)
-    for collation in sorted({has.collation if has and has.collation else UTF8, made}):
-        charset = collation.partition("_")[0]
+    known = routes.columns["source"].collation if routes else None
+    made = known or schema.collation_of(ground.names, ground.actual, table)
+    for charset in sorted(
+        {
+            collation.partition("_")[0]
+            for collation in (has.collation if has and has.collation else UTF8, made)
+        }
+    ):
         kept = f"CONVERT(CONVERT(j.address USING {charset}) USING utf8mb4)"
         found = ground.ask(
             f"SELECT j.address FROM {_split(ground, name, ground.now)} "

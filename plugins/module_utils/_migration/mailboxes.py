@@ -85,6 +85,7 @@ def _require_quotas(ground: Ground) -> None:
         for column in _COLUMNS[1:]:
             ground.require_numbers(QUOTAS, column, -(2**63), 2**63 - 1)
         ground.require_defaults("dovecot_usage")
+        ground.require_unreferenced(QUOTAS)
 
 
 def _require_taken(ground: Ground) -> None:

@@ -48,6 +48,7 @@ def prefixing(ground: Ground, name: str) -> Iterator[Step]:
                 f"{ground.told(name)}.{scheme} holds {shown(value)}; expected the name of a "
                 "password scheme, as Dovecot has it."
             )
+        ground.require_unchecked(name, _PASSWORDS[name], "gets a prefix")
         words = f"prefix the passwords in {ground.told(name)} with their {scheme}"
         sql = _PREFIXED.format(
             table=ground.place(name), hash=quoted(_PASSWORDS[name]), scheme=quoted(scheme)
