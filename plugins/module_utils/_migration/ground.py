@@ -51,6 +51,16 @@ class Ground:
         there = self.there(name)
         return there is not None and set(columns) <= set(there.columns)
 
+    def superseded(self, name: str) -> tuple[str, ...]:
+        """Foreign keys between the columns of one of today's, which has another name or form."""
+        there = self.there(name)
+        wanted = [key.reference for key in self.tables[name].keys if not key.name]
+        return tuple(
+            key
+            for key, other in (there.references if there else {}).items()
+            if any((w.column, w.table) == (other.column, other.table) for w in wanted)
+        )
+
     def free(self, name: str, references: Iterable[str]) -> None:
         """From now on a table is without these foreign keys."""
         there = self.there(name)

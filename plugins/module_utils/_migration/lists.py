@@ -12,9 +12,9 @@ from .._accounts import schema
 from .._accounts.errors import shown
 from .._accounts.schema import COLLATION as UTF8
 from .._accounts.schema import Step, quoted
+from .demands import ADDRESS
 from .generations import BY_EMAIL, BY_USERID, LISTS, ROUTES, is_list
 from .ground import SHOWN, Ground
-from .growth import ADDRESS
 
 # One row for each address in a text. Without a character set it would be that of the server.
 _SPLIT = (
