@@ -698,6 +698,21 @@ STOPS = {
         ["ALTER TABLE old_p.smtp_users ADD CONSTRAINT c CHECK (CHAR_LENGTH(passwd) <= 34)"],
         "smtp_users has the check c, which needs passwd, which gets a prefix",
     ),
+    "a date that is none": (
+        *("D9", "S7"),
+        [
+            "ALTER TABLE old_d.dovecot_users ADD expiry_date date NOT NULL DEFAULT '0000-00-00'",
+        ],
+        "dovecot_users has the expiry_date 0000-00-00",
+    ),
+    "two accounts of one userid": (
+        *("D4", "S2"),
+        [
+            "INSERT INTO old_p.smtp_users (userid, client_idnr, username, passwd, email) "
+            "SELECT userid, 99, 'second', 'x', 'second@example.org' FROM old_p.smtp_aliases LIMIT 1"
+        ],
+        "has several accounts with the userid",
+    ),
     "a scheme that is none": (
         *("D0", "S6"),
         ["UPDATE old_d.dovecot_users SET scheme = 'PLAIN MD5' LIMIT 1"],

@@ -11,7 +11,7 @@ from typing import Callable
 from .._accounts import schema
 from .._accounts.errors import shown
 from .._accounts.schema import COLLATION as UTF8
-from .._accounts.schema import Step, quoted
+from .._accounts.schema import SORTED, Step, quoted
 from .demands import ADDRESS
 from .generations import BY_EMAIL, BY_USERID, LISTS, ROUTES, is_list
 from .ground import SHOWN, Ground
@@ -282,6 +282,22 @@ class _ByUserid:
         self.there = there
         for name in there:
             ground.require_parents(name, "userid", "smtp_users", "userid")
+            self._require_one(name)
+
+    def _require_one(self, name: str) -> None:
+        """Of two accounts with one userid, of two installations, a list says not whose it is."""
+        ground = self.ground
+        userid = ground.like("smtp_users", "t.userid", "userid")
+        for (value,) in ground.ask(
+            f"SELECT DISTINCT u.userid FROM (SELECT {SORTED} userid FROM "
+            f"{ground.now('smtp_users')} GROUP BY userid HAVING COUNT(*) > 1) AS u "
+            f"JOIN {ground.now(name)} AS t ON u.userid = {userid} LIMIT {SHOWN}"
+        ):
+            ground.faults.append(
+                f"{ground.told('smtp_users')} has several accounts with the userid "
+                f"{shown(value)}, and {ground.told(name)} does not say whose its rows are: give "
+                "them userids of their own."
+            )
 
     def owned(self, place: Place) -> str:
         """Whose they are, the source and the destination, as SELECT."""

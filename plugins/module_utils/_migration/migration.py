@@ -98,6 +98,14 @@ def _require_status(ground: Ground) -> None:
                     f"{ground.told(name)} has the status {shown(value)}; expected {known} or "
                     "NULL. Give a column of your own another name."
                 )
+        if ground.has(name, ("expiry_date",)) and not tines:
+            # No date is long past, and would lock its account out.
+            text = "CAST(expiry_date AS CHAR)"
+            if ground.any(f"SELECT 1 FROM {ground.now(name)} WHERE {text} LIKE '0000%'"):
+                ground.faults.append(
+                    f"{ground.told(name)} has the expiry_date 0000-00-00; expected a date or "
+                    "NULL, which is never. Give a column of your own another name."
+                )
 
 
 def _renaming(ground: Ground) -> Iterator[Step]:
