@@ -946,6 +946,7 @@ SCHEMES = [
     ("SHA512-CRYPT", "$6$abc$x", "{SHA512-CRYPT}$6$abc$x"),
     ("PLAIN", "{abc}planted", "{PLAIN}{abc}planted"),
     ("MD5", "{CRYPT}$1$abc$x", "{CRYPT}$1$abc$x"),
+    ("MD5", "{ssha}x", "{ssha}x"),
 ]
 
 
@@ -955,6 +956,9 @@ def test_a_killed_run_gives_no_second_prefix(
 ):
     old.build("D0", "S6", FEW)
     userid = old.people[0].userid
+    old.sql(
+        "ALTER TABLE old_d.dovecot_users MODIFY password varchar(100) COLLATE utf8mb3_bin NOT NULL"
+    )
     old.sql(
         "UPDATE old_d.dovecot_users SET scheme = %s, password = %s WHERE userid = %s",
         *(scheme, stored, userid),

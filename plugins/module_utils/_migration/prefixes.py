@@ -21,8 +21,8 @@ _SCHEME = (
 )
 # What has one already was written by somebody who knew better than the column.
 _BARE = (
-    "{hash} NOT REGEXP '^[{{](PLAIN|CLEARTEXT|CRYPT|[A-Z0-9]+-CRYPT|S?MD5|S?SHA[0-9]*|PLAIN-MD5|"
-    "[A-Z]+-MD5|LDAP-MD5|ARGON2[A-Z]*|PBKDF2|SCRAM-[A-Z0-9-]+|LANMAN|NTLM|OTP|SKEY|RPA)"
+    "{hash} NOT REGEXP '(?i)^[{{](PLAIN|CLEARTEXT|CRYPT|[A-Z0-9]+-CRYPT|S?MD5|S?SHA[0-9]*|"
+    "[A-Z]+-MD5|ARGON2[A-Z]*|PBKDF2|SCRAM-[A-Z0-9-]+|LANMAN|NTLM|OTP|SKEY|RPA)"
     "([.](HEX|B64|BASE64))?[}}]'"
 )
 # MariaDB assigns from left to right: the scheme is read before it goes, and goes with the row, so
