@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 SHOWN = 100
+# A value in an error of the server: 1062, 1265, 1292, 1366.
+_QUOTED = re.compile(r"(value:?|entry) '.*?'(?= for | \(error|$)", re.DOTALL)
 
 
 def shown(given: object) -> str:
@@ -141,7 +143,7 @@ class StepRefused(MailhostError):
 
     def __init__(self, step: str, reason: str, backup: str) -> None:
         # What the server quotes may be a password.
-        reason = re.sub(r"(value:?|entry) '.*?' for ", r"\1 for ", reason, flags=re.DOTALL)
+        reason = _QUOTED.sub(r"\1", reason)
         kept = f" The tables as they were are in {backup}." if backup else ""
         super().__init__(
             f"The database refuses the step '{step}': {reason}. The steps before it are done and "
