@@ -841,6 +841,13 @@ GOES = {
             "ADD FOREIGN KEY (users_id) REFERENCES smtp_users (id)",
         ],
     ),
+    "texts for addresses": (
+        *("D4", "S6"),
+        [
+            "ALTER TABLE old_p.smtp_destinations MODIFY source text NOT NULL, "
+            "MODIFY destination text NOT NULL"
+        ],
+    ),
     "keys with capital letters": (
         *("D9", "S7"),
         ["ALTER TABLE old_p.smtp_users DROP KEY email, ADD KEY EMAIL (email, userid)"]
@@ -922,6 +929,19 @@ def test_columns_with_more_room_than_todays_keep_it(old: OldHost, migrate: dict)
     row = old.row("dovecot_users", userid="long")
     assert (row["domain"], row["password"]) == (domain, stored)
     assert old.rows("smtp_destinations", destination=target)
+    assert not old.run("mail_schema", **migrate)["changed"]
+
+
+def test_limits_of_who_has_left_are_no_reason_to_stop(old: OldHost, migrate: dict):
+    """As a run leaves them that was killed before it dropped the table."""
+    old.build("D2", "S6", FEW)
+    old.sql("DELETE FROM old_d.dovecot_quotas")
+    old.sql(
+        "INSERT INTO old_d.dovecot_quotas (username, mail_quota, mail_size, sieve_quota, "
+        "sieve_size) VALUES ('gone@example.org', 5000000, 0, 0, 0)"
+    )
+    old.sql("ALTER TABLE old_d.dovecot_users ADD quota_bytes bigint NOT NULL DEFAULT 0")
+    assert "old_d.dovecot_quotas" in old.run("mail_schema", **migrate)["removed"]
     assert not old.run("mail_schema", **migrate)["changed"]
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from .errors import UnknownSchema
 
 PASSWORD_LENGTH = 255
+PASSWORDS = ("password", "passwd")  # columns that hold them
 COLLATION = "utf8mb3_general_ci"
 
 NOT_NULL = "NOT NULL"
@@ -57,7 +58,7 @@ class Column:
 
     def widened(self, actual: str) -> bool:
         """A password column that is shorter or longer than ours but otherwise the same."""
-        return self.name in ("password", "passwd") and actual.startswith("varchar(")
+        return self.name in PASSWORDS and actual.startswith("varchar(")
 
 
 def _plain(column_type: str) -> str:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from .._accounts.schema import (
+    PASSWORDS,
     TABLES,
     ActualColumn,
     ActualReference,
@@ -77,7 +78,7 @@ def _differences(column: Column, has: ActualColumn) -> Iterator[str]:
     elif has.nullable and column.needed:
         yield "allows NULL"
     elif not column.generated and has.default != column.default:
-        if column.name in ("password", "passwd"):  # whose default is one
+        if column.name in PASSWORDS:  # whose default is one
             yield "has another default than today's"
         else:
             yield f"is {has.default or 'nothing'} by default, today {column.default or 'nothing'}"

@@ -13,7 +13,6 @@ from .._accounts.schema import SORTED, ActualColumn, ActualTable, Column, Key, T
 from .ground import SHOWN, Ground
 
 ADDRESS = 80  # characters of a source, a destination and a domain
-SECRET = ("password", "passwd")
 _INDEXED = 768  # characters of utf8mb4 that fit into a key of InnoDB
 _NUMBERS = {"tinyint": 2**7, "int": 2**31, "bigint": 2**63}
 _WITH_DOMAIN = {"smtp_users": ("email",), "smtp_destinations": ("source",)}
@@ -60,7 +59,7 @@ class Demands:
             self._text(column)
         if room and (has.length or 0) > room:
             for value in self.ground.longer(self.table.name, column.name, room):
-                what = "a value of" if column.name in SECRET else f"{shown(value)},"
+                what = "a value of" if column.name in schema.PASSWORDS else f"{shown(value)},"
                 told = f"holds {what} {len(value)} characters; expected at most {room}."
                 self.fault(f".{column.name} {told}")
 
@@ -76,9 +75,15 @@ class Demands:
                 ):
                     told = f"expected a domain of at most {ADDRESS} characters."
                     self.fault(f".{column} holds {shown(value)}; {told}")
-        pair = [self.there.columns.get(name) for name in ("source", "destination")]
-        letters = sum((has.length or 0) if has else 0 for has in pair)
-        if self.table.name == "smtp_destinations" and letters > _INDEXED:
+        # What is not kept becomes as short as today's.
+        kept = [
+            self.there.columns[column.name].length or 0
+            for column in self.table.columns
+            if column.name in ("source", "destination") and column.name in self.there.columns
+            if column.suits(self.there.columns[column.name].type)
+        ]
+        letters = sum(kept)
+        if letters > _INDEXED:
             self.fault(
                 f".source and .destination have room for {letters} characters; expected at most "
                 f"{_INDEXED} for both, which a key can hold: make them shorter."

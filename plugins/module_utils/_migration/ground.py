@@ -23,6 +23,12 @@ def _literal(text: str) -> str:
     return f"'{doubled}'"
 
 
+def loses_letters(text: str, charset: str) -> str:
+    """Whether a text, as SQL, has letters that a character set does not have."""
+    whole = f"CONVERT({text} USING utf8mb4)"
+    return f"BINARY {whole} <> BINARY CONVERT(CONVERT({text} USING {charset}) USING utf8mb4)"
+
+
 class Ground:
     """The tables under the names that they will have, and what is wrong with them."""
 

@@ -15,6 +15,7 @@ from .._accounts import schema
 from .._accounts.errors import shown
 from .._accounts.schema import (
     NOT_NULL,
+    PASSWORDS,
     ActualColumn,
     ActualTable,
     Column,
@@ -22,7 +23,7 @@ from .._accounts.schema import (
     Table,
     quoted,
 )
-from .demands import SECRET, Demands, require_names
+from .demands import Demands, require_names
 from .generations import former
 from .ground import Ground
 
@@ -133,9 +134,9 @@ class _Growth:
     def _text(self, column: Column) -> str:
         """A column as it is to be: what holds more than today's keeps its type."""
         has = self.there.columns.get(column.name)
-        if has and column.suits(has.type) and not self._narrowed(column):
-            kept = has.type if not schema.too_short(column, has) else column.type
-            column = replace(column, type=kept)
+        kept = has and column.suits(has.type) and not schema.too_short(column, has)
+        if has and kept and not self._narrowed(column):
+            column = replace(column, type=has.type)
         return column.text(self._collation(column))
 
     def _narrowed(self, column: Column) -> bool:
@@ -151,7 +152,7 @@ class _Growth:
             return f"allow NULL in {column.name}"
         if not column.generated and has.default != column.default:
             # That of a password is one.
-            was = "" if column.name in SECRET else f" from {has.default} to {column.default}"
+            was = "" if column.name in PASSWORDS else f" from {has.default} to {column.default}"
             return f"default of {column.name}{was}"
         if has.collation and has.collation != collation:
             return f"collation of {column.name} to {collation}"

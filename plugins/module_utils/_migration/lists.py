@@ -14,7 +14,7 @@ from .._accounts.schema import COLLATION as UTF8
 from .._accounts.schema import SORTED, Step, quoted
 from .demands import ADDRESS
 from .generations import BY_EMAIL, BY_USERID, LISTS, ROUTES, is_list
-from .ground import SHOWN, Ground
+from .ground import SHOWN, Ground, loses_letters
 
 # One row for each address in a text. Without a character set it would be that of the server.
 _SPLIT = (
@@ -49,6 +49,8 @@ def lists(ground: Ground) -> Iterator[Step]:
             "the one that is not in use, or give it another name."
         )
     elif there:
+        for name in there:
+            ground.require_unreferenced(name)
         _require_short(ground, there)
         form = _ByEmail if forms[0] is BY_EMAIL else _ByUserid
         yield from _moving(ground, form(ground, there), told)
@@ -63,7 +65,8 @@ def _moving(ground: Ground, form: _ByEmail | _ByUserid, told: str) -> Iterator[S
     tine may have saved some accounts since the table of destinations is there: theirs are newer.
     """
     _require_room(ground)
-    _require_no_copy(ground, form, told)
+    if "smtp_forwardings" in form.there:
+        _require_no_copy(ground, form, told)
     for name in ("smtp_users", "smtp_destinations"):
         ground.require_defaults(name)
     filled = ground.is_filled("smtp_destinations")
@@ -119,7 +122,6 @@ def _require_short(ground: Ground, there: Iterable[str]) -> None:
                 f"{ADDRESS} characters, for destinations lead to it."
             )
     for name in there:
-        ground.require_unreferenced(name)
         keys = BY_EMAIL[name][:1] if ground.has(name, BY_EMAIL[name]) else ()
         long = [f"CHAR_LENGTH({value}) > {ADDRESS}" for value in ("j.address", *keys)]
         found = ground.ask(
@@ -142,16 +144,11 @@ def _require_letters(ground: Ground, name: str) -> None:
     table = ground.tables["smtp_destinations"]
     known = routes.columns["source"].collation if routes else None
     made = known or schema.collation_of(ground.names, ground.actual, table)
-    for charset in sorted(
-        {
-            collation.partition("_")[0]
-            for collation in (has.collation if has and has.collation else UTF8, made)
-        }
-    ):
-        kept = f"CONVERT(CONVERT(j.address USING {charset}) USING utf8mb4)"
+    both = (has.collation if has and has.collation else UTF8, made)
+    for charset in sorted({collation.partition("_")[0] for collation in both}):
         found = ground.ask(
             f"SELECT j.address FROM {_split(ground, name, ground.now)} "
-            f"WHERE BINARY j.address <> BINARY {kept} LIMIT {SHOWN}"
+            f"WHERE {loses_letters('j.address', charset)} LIMIT {SHOWN}"
         )
         for (value,) in found:
             ground.faults.append(
@@ -245,8 +242,6 @@ class _ByEmail:
 
     def copies(self, place: Place) -> str:
         """Addresses of accounts that only forward, and also to themselves, as SELECT."""
-        if "smtp_forwardings" not in self.there:
-            return "SELECT '' FROM DUAL WHERE FALSE"
         as_user = partial(self.ground.like, "smtp_users", column="email")
         return (
             f"SELECT u.email FROM {_split(self.ground, 'smtp_forwardings', place)} "
@@ -305,15 +300,13 @@ class _ByUserid:
 
     def copies(self, place: Place) -> str:
         """Addresses of accounts that only forward, and also to themselves, as SELECT."""
-        if "smtp_forwardings" not in self.there:
-            return "SELECT '' FROM DUAL WHERE FALSE"
         own = _OWN.format("u")
+        address = self.ground.like("smtp_users", "j.address", "email")
+        userid = self.ground.like("smtp_users", "t.userid", "userid")
         return (
             f"SELECT {own} FROM {_split(self.ground, 'smtp_forwardings', place)} "
-            f"JOIN {place('smtp_users')} AS u "
-            f"ON u.userid = {self.ground.like('smtp_users', 't.userid', 'userid')} "
-            f"WHERE u.forward_only = 1 "
-            f"AND {own} = {self.ground.like('smtp_users', 'j.address', 'email')}"
+            f"JOIN {place('smtp_users')} AS u ON u.userid = {userid} "
+            f"WHERE u.forward_only = 1 AND {own} = {address}"
         )
 
     def nobodys(self) -> Iterator[str]:

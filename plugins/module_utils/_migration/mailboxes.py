@@ -10,7 +10,7 @@ from functools import partial
 from .._accounts.errors import shown
 from .._accounts.schema import SORTED, ActualTable, Step, quoted
 from .generations import QUOTAS, is_quotas, is_unique
-from .ground import SHOWN, Ground
+from .ground import SHOWN, Ground, loses_letters
 from .growth import grown
 from .prefixes import prefixing
 
@@ -95,7 +95,9 @@ def _require_taken(ground: Ground) -> None:
         return
     users = ground.now("dovecot_users")
     if not ground.any(f"SELECT 1 FROM {users} WHERE quota_bytes > 0") and ground.any(
-        f"SELECT 1 FROM {ground.now(QUOTAS)} WHERE mail_quota > 0"
+        f"SELECT 1 FROM {ground.now(QUOTAS)} AS q JOIN {users} AS u "
+        f"ON u.username = {ground.like('dovecot_users', 'q.username', 'username')} "
+        "WHERE q.mail_quota > 0"
     ):
         column = f"{ground.told('dovecot_users')}.quota_bytes"
         ground.faults.append(
@@ -174,10 +176,9 @@ def _require_letters(ground: Ground) -> None:
     if has is None or people is None or has.startswith("utf8"):
         return
     charset = has.partition("_")[0]
-    email = "CONVERT(email USING utf8mb4)"
     for (value,) in ground.ask(
-        f"SELECT email FROM {ground.now('smtp_users')} WHERE BINARY {email} <> "
-        f"BINARY CONVERT(CONVERT(email USING {charset}) USING utf8mb4) LIMIT {SHOWN}"
+        f"SELECT email FROM {ground.now('smtp_users')} "
+        f"WHERE {loses_letters('email', charset)} LIMIT {SHOWN}"
     ):
         ground.faults.append(
             f"{ground.told('smtp_users')} has the address {shown(value)}, whose letters {charset} "

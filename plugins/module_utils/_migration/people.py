@@ -17,7 +17,10 @@ from .twins import TURN, Routes
 
 
 def narrowing(ground: Ground) -> Iterator[Step]:
-    """The userid was longer once. A foreign key holds its columns as they are, so it comes anew."""
+    """The userid was longer once.
+
+    A foreign key holds its columns as they are: where their type becomes another, it comes anew.
+    """
     for name in ("smtp_users", "smtp_destinations"):
         there = ground.there(name)
         has = there.columns.get("userid") if there else None
